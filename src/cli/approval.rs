@@ -59,8 +59,9 @@ impl ExpectedPlan {
         let ExpectedPlan::Saved(saved) = self else {
             return;
         };
-        let console = differences_of_context(saved, plan).into_iter();
-        let console = console.map(|difference| format!("in the rest of the console, {difference}"));
+        let console = differences_of_context(saved, plan)
+            .into_iter()
+            .map(|difference| format!("in the rest of the console, {difference}"));
         let changes = unmanaged_changes(saved, plan).into_iter().chain(console);
         for change in first_few(changes, MAX_LISTED) {
             message(format_args!("note: since {SAVED}, {change}"));
@@ -193,10 +194,12 @@ fn unmanaged_changes(saved: &Plan, now: &Plan) -> Vec<String> {
     let [then, now] = [saved, now].map(|plan| -> BTreeSet<&RelPath> {
         plan.swaps.iter().flat_map(Swap::unmanaged).collect()
     });
-    let new = now.difference(&then);
-    let new = new.map(|path| format!("`{path}` is an unmanaged file that is new"));
-    let gone = then.difference(&now);
-    let gone = gone.map(|path| format!("`{path}`, an unmanaged file, is gone"));
+    let new = now
+        .difference(&then)
+        .map(|path| format!("`{path}` is an unmanaged file that is new"));
+    let gone = then
+        .difference(&now)
+        .map(|path| format!("`{path}`, an unmanaged file, is gone"));
     new.chain(gone).collect()
 }
 

@@ -124,7 +124,7 @@ fn announce(target: &BackupTarget, run: &str, plan: &Plan) {
     let files = replaced(plan);
     let bytes = out::size(files.iter().map(|entry| entry.bytes()).sum());
     let directory = target.path_for_run(run).display().to_string();
-    let files = count(files.len(), "file", "files");
+    let files = count(files.len(), "file");
     out::message(format_args!(
         "backing up {files} that will be replaced ({bytes}) to {} first",
         Escaped(&directory)

@@ -155,8 +155,8 @@ pub(super) fn open_deployment(given: Option<&Path>) -> anyhow::Result<OpenedDepl
 }
 
 fn has_runs(tree: &Tree) -> bool {
-    let runs = tree.metadata(&ROLLUP_DIR.runs());
-    runs.is_ok_and(|metadata| metadata.is_some())
+    tree.metadata(&ROLLUP_DIR.runs())
+        .is_ok_and(|metadata| metadata.is_some())
 }
 
 /// Adds the open run to a failure, as the commands that continue the run work without the
@@ -222,8 +222,7 @@ pub(super) fn read_description(path: &Path) -> Result<(Description, String), Fai
 /// Parses a description without errors.
 pub(super) fn parse_description(source: &Source) -> Result<Description, Failure> {
     let mut findings = Findings::default();
-    let description = describe::parse(source, &mut findings);
-    description.ok_or_else(|| invalid_document(source, findings))
+    describe::parse(source, &mut findings).ok_or_else(|| invalid_document(source, findings))
 }
 
 /// Reads the text of a deployment's `deployment.toml`.
@@ -264,16 +263,19 @@ pub(super) fn source(path: &Path) -> Result<Source, Failure> {
 /// Reads a file named on the command line, at most `most` bytes.
 pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let read = open_file(path)?.take(most).read_to_end(&mut bytes);
-    read.map_err(|error| read_failure(path, &error))?;
+    open_file(path)?
+        .take(most)
+        .read_to_end(&mut bytes)
+        .map_err(|error| read_failure(path, &error))?;
     Ok(bytes)
 }
 
 /// Opens a file named on the command line. Anything but a file is refused without waiting for it.
 pub(super) fn open_file(path: &Path) -> Result<File, Failure> {
     // A path that a shell passes, such as `<(…)`, is a stream with a writer at its other end.
-    let streams = ["/dev/fd", "/dev/stdin", "/proc/self/fd"];
-    let is_stream = streams.iter().any(|stream| path.starts_with(stream));
+    let is_stream = ["/dev/fd", "/dev/stdin", "/proc/self/fd"]
+        .iter()
+        .any(|stream| path.starts_with(stream));
     let mut flags = OFlags::empty();
     flags.set(OFlags::NONBLOCK, !is_stream);
     let file = File::options()
@@ -345,7 +347,7 @@ fn invalid_document(source: &Source, mut findings: Findings) -> Failure {
         Exit::Invalid
     };
     let name = source.name();
-    let errors = out::count(findings.errors(), "error", "errors");
+    let errors = out::count(findings.errors(), "error");
     let mut failure = Failure::new(exit, format!("`{name}` has {errors}"))
         .next(format!("fix the file, then `rollup validate {name}`"));
     let text = findings.text(source, &render_options(&io::stderr()));
@@ -372,8 +374,10 @@ pub(super) fn payload_directory(
     if let Some(given) = given {
         return given_payload(given).map(Some);
     }
-    let entries = std::fs::read_dir(parent_of(document));
-    let entries = entries.into_iter().flatten().flatten();
+    let entries = std::fs::read_dir(parent_of(document))
+        .into_iter()
+        .flatten()
+        .flatten();
     let is_named = |name: &OsStr| name.to_str().is_some_and(|name| name.parse() == Ok(kb));
     Ok(entries
         .filter(|entry| is_named(&entry.file_name()))
@@ -391,8 +395,11 @@ pub(super) fn directories_with(
     directory: &Path,
     is_wanted: impl Fn(&Path) -> bool,
 ) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let paths = entries.map(|entry| entry.path());
+    let paths = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
     let mut found: Vec<PathBuf> = paths
         .filter(|path| path.is_dir() && is_wanted(path))
         .collect();
@@ -410,12 +417,11 @@ pub(super) fn refuse_parent_of_payload(
         let mut rows = manifest.files.iter();
         rows.any(|row| below.join(row.name.as_str()).is_file())
     };
-    let found = directories_with(directory, has_files);
-    let Some(below) = found.first() else {
+    let Some(below) = directories_with(directory, has_files).into_iter().next() else {
         return Ok(());
     };
     let reason = format!("`{}` has no file of the rollup", directory.display());
-    let below = out::shell_quoted(below);
+    let below = out::shell_quoted(&below);
     Err(Failure::no_input(reason).next(format!("`{below}` has: `-p {below}`")))
 }
 

@@ -166,8 +166,9 @@ impl Job {
             .typed
             .manifest
             .as_ref()
-            .or(self.typed.saved_plan.as_ref());
-        let document = document.map(PathBuf::as_path).unwrap_or(Path::new(""));
+            .or(self.typed.saved_plan.as_ref())
+            .map(PathBuf::as_path)
+            .unwrap_or(Path::new(""));
         let (site, text) = (&self.site.description, self.loaded.source.text());
         self.signed = check_manifest(self.tree(), site, document, text, signature)?;
         Ok(())
@@ -233,8 +234,10 @@ impl Job {
     /// Returns the paths that the command reads, which no output may replace.
     pub(super) fn reads(&self) -> Vec<&Path> {
         let typed = &self.typed;
-        let files = [&typed.manifest, &typed.saved_plan, &typed.payload];
-        let files = files.into_iter().flatten().map(|path| path.as_path());
+        let files = [&typed.manifest, &typed.saved_plan, &typed.payload]
+            .into_iter()
+            .flatten()
+            .map(|path| path.as_path());
         files.chain([self.tree().path()]).collect()
     }
 
@@ -455,8 +458,9 @@ impl Job {
         warn_of_risk(self.tree());
         let confirmed = confirmations(plan, &given)?;
         if !options.yes {
-            let summary = views::plan::prompt_summary(plan, out::width());
-            summary.iter().for_each(out::line);
+            views::plan::prompt_summary(plan, out::width())
+                .iter()
+                .for_each(out::line);
         }
         let path = self.tree().path().display().to_string();
         let question = format!(
@@ -485,8 +489,8 @@ impl Job {
 /// Adds to the refusal of a saved plan what was changed in it, as far as a plan that is made now shows
 /// it.
 fn with_changes(mut failure: Failure, args: &PlanningArgs) -> Failure {
-    let changes = changes_in_file(args).unwrap_or_default();
-    let changes = changes
+    let changes = changes_in_file(args)
+        .unwrap_or_default()
         .into_iter()
         .map(|change| format!("compared with a plan that is made from it now, {change}"));
     failure.reasons.extend(first_few(changes, MOST_CHANGES));
@@ -505,15 +509,20 @@ fn changes_in_file(args: &PlanningArgs) -> Option<Vec<String>> {
     let Planned::Plan(plan) = preview(&job).ok()? else {
         return None;
     };
-    let changes = crate::plan::differences(&saved, &plan);
-    Some(changes.iter().map(ToString::to_string).collect())
+    Some(
+        crate::plan::differences(&saved, &plan)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    )
 }
 
 /// Refuses to begin if the preflight found anything.
 pub(super) fn refuse(reasons: Vec<Reason>) -> Result<(), RunError> {
-    match reasons.is_empty() {
-        true => Ok(()),
-        false => Err(RunError::NotReady(reasons)),
+    if reasons.is_empty() {
+        Ok(())
+    } else {
+        Err(RunError::NotReady(reasons))
     }
 }
 

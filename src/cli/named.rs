@@ -36,8 +36,10 @@ pub(super) fn find_run<'a>(
         let number = named.parse().ok();
         let by_name = |run: &&Run| run.name().eq_ignore_ascii_case(named);
         let by_number = |run: &&Run| Some(run.number) == number;
-        let exact = runs.iter().find(by_name);
-        let exact = exact.or_else(|| runs.iter().find(by_number));
+        let exact = runs
+            .iter()
+            .find(by_name)
+            .or_else(|| runs.iter().find(by_number));
         exact.or_else(|| newest_of_rollup(runs, named.parse().ok()?, is_wanted))
     };
     found.ok_or_else(|| unknown_run(runs, named, newest))
@@ -71,8 +73,11 @@ fn unknown_run(runs: &[Run], named: &str, newest: Newest) -> Failure {
     };
     let mut failure = Failure::usage(reason);
     let names: Vec<&str> = runs.iter().map(Run::name).collect();
-    let kbs = runs.iter().filter_map(|run| run.kb);
-    let kbs: Vec<String> = kbs.map(|kb| kb.to_string()).collect();
+    let kbs: Vec<String> = runs
+        .iter()
+        .filter_map(|run| run.kb)
+        .map(|kb| kb.to_string())
+        .collect();
     let candidates = names.iter().copied().chain(kbs.iter().map(String::as_str));
     if let Some(meant) = nearest(named, candidates.chain(["last"]))
         && !meant.eq_ignore_ascii_case(named)
@@ -115,11 +120,11 @@ pub(super) fn require_step(
         let id = shell_quoted(Path::new(id));
         failure = failure.next(format!("did you mean `{option} {id}`?"));
     }
-    let steps = manifest.steps.iter().map(|step| step.id.as_str());
-    let steps: Vec<&str> = steps.collect();
-    let nested = match ids.iter().any(|id| id.contains('@')) {
-        true => "; a nested step is `STEP@SERVER`",
-        false => "",
+    let steps: Vec<&str> = manifest.steps.iter().map(|step| step.id.as_str()).collect();
+    let nested = if ids.iter().any(|id| id.contains('@')) {
+        "; a nested step is `STEP@SERVER`"
+    } else {
+        ""
     };
     let steps = steps.join(", ");
     Err(failure.next(format!("the steps are {steps}{nested}{otherwise}")))
@@ -167,8 +172,9 @@ pub(super) fn answered_steps(
     plan: &Plan,
     mut open: Vec<&PlannedStep>,
 ) -> Result<Vec<String>, Failure> {
-    let steps = plan.steps.iter();
-    let asked: Vec<&PlannedStep> = steps
+    let asked: Vec<&PlannedStep> = plan
+        .steps
+        .iter()
         .filter(|step| step.manual.is_some() || step.undo.is_some())
         .collect();
     let mut answered: Vec<String> = Vec::new();

@@ -137,7 +137,7 @@ pub(super) fn preview_recovery(
     print_outages(plan, &examined, direction, is_reached);
     if direction == Direction::Back {
         let begun = to_do.iter().map(|swap| swap.live.clone()).collect();
-        let restarts = describe_restarts(&after_rollback(plan, &begun)).join("; ");
+        let restarts = describe_restarts(&after_rollback(plan, &begun));
         if !restarts.is_empty() {
             let restarts = Escaped(&restarts);
             out::line(format_args!("to be restarted afterwards: {restarts}"));
@@ -212,9 +212,10 @@ fn part_rolled_back<'p>(
     run: &Run,
     plan: &'p Plan,
 ) -> anyhow::Result<Option<BehindPoint<'p>>> {
-    match run.is_open() {
-        true => Ok(behind_last_point(tree, run, plan)?),
-        false => Ok(None),
+    if run.is_open() {
+        Ok(behind_last_point(tree, run, plan)?)
+    } else {
+        Ok(None)
     }
 }
 
@@ -240,9 +241,11 @@ fn print_remaining_operations(
                 || swaps.any(|swap| behind.swaps.contains(&swap))
         })
     };
-    let asked = open_questions(plan, run, direction, |swap| examined.is_done(swap));
-    let asked = asked.into_iter().filter(is_reached);
-    let asked = asked.map(|step| step.id.as_str()).collect();
+    let asked = open_questions(plan, run, direction, |swap| examined.is_done(swap))
+        .into_iter()
+        .filter(is_reached)
+        .map(|step| step.id.as_str())
+        .collect();
     let lines =
         views::plan::remaining_operations(plan, &examined, direction, &left_alone, only, &asked);
     out::line(match (direction, lines.is_empty()) {

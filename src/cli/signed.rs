@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::args::ApprovalArgs;
 use super::failure::Failure;
 use super::inputs;
-use crate::cli::terminal::out::{count, shell_quoted};
+use crate::cli::terminal::out::{count_of, shell_quoted};
 use crate::deployment::description::{Description, RequiredApprovals};
 use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::deployment::tree::{FileKind, Tree};
@@ -91,8 +91,8 @@ impl GivenApprovals {
             .as_ref()
             .is_some_and(|reason| reason.trim().is_empty())
         {
-            let failure = Failure::usage("`--without-approval` needs a reason");
-            return Err(failure.next("write why in words: `--without-approval REASON`"));
+            return Err(Failure::usage("`--without-approval` needs a reason")
+                .next("write why in words: `--without-approval REASON`"));
         }
         let approvals = args.approval.iter().map(|path| GivenApproval::read(path));
         Ok(Self {
@@ -123,8 +123,10 @@ impl GivenApproval {
     fn read(path: &Path) -> Result<Self, Failure> {
         let statement = text_of(path, LARGEST_STATEMENT)?;
         if statement.starts_with("-----BEGIN") {
-            let failure = Failure::usage(format!("`{}` is a signature", escaped_path(path)));
-            return Err(failure.next("name the statement: the same file without `.sig`"));
+            return Err(
+                Failure::usage(format!("`{}` is a signature", escaped_path(path)))
+                    .next("name the statement: the same file without `.sig`"),
+            );
         }
         let signature = signature_beside(path);
         if !signature.exists() {
@@ -198,9 +200,10 @@ pub(super) struct SignedManifest {
 /// Reads the signature beside a manifest; `None` if there is none.
 pub(super) fn signature_of_file(manifest: &Path) -> Result<Option<String>, Failure> {
     let path = signature_beside(manifest);
-    match path.exists() {
-        true => text_of(&path, LARGEST_SIGNATURE).map(Some),
-        false => Ok(None),
+    if path.exists() {
+        text_of(&path, LARGEST_SIGNATURE).map(Some)
+    } else {
+        Ok(None)
     }
 }
 
@@ -310,8 +313,7 @@ fn refuse_others(tree: &Tree, run: &Run, given: &GivenApprovals) -> anyhow::Resu
     }
     let name = run.name();
     let reason = format!("run {name} is staged with other approvals, and takes no more");
-    let failure = Failure::not_ready(reason);
-    Err(failure
+    Err(Failure::not_ready(reason)
         .next("`rollup undo` discards it; then the same command again")
         .into())
 }
@@ -392,8 +394,9 @@ fn too_few(
     now: Timestamp,
 ) -> String {
     let names = |people: &mut dyn Iterator<Item = usize>| -> String {
-        let names = people.map(|person| signers.people()[person].names.join(" alias "));
-        let names: Vec<String> = names.collect();
+        let names: Vec<String> = people
+            .map(|person| signers.people()[person].names.join(" alias "))
+            .collect();
         Escaped(&names.join(", ")).to_string()
     };
     let given = match people.len() {
@@ -413,7 +416,7 @@ fn too_few(
         able if able <= lacking => format!("missing: {}", names(&mut missing.into_iter())),
         _ => format!("missing: {lacking} of {}", names(&mut missing.into_iter())),
     };
-    let required = count(rules.required, "approval is", "approvals are");
+    let required = count_of(rules.required, "approval is", "approvals are");
     format!("{required} required, of different people; {given}; {missing}")
 }
 
@@ -430,13 +433,14 @@ fn verify(
         signature,
     } = &given.signed;
     let statement: Statement = text.parse().map_err(|fault| format!("{fault}"))?;
-    let verified = signers.verify(
-        Namespace::Approval,
-        text.as_bytes(),
-        signature,
-        now.as_second(),
-    );
-    let verified = verified.map_err(|fault| fault.to_string())?;
+    let verified = signers
+        .verify(
+            Namespace::Approval,
+            text.as_bytes(),
+            signature,
+            now.as_second(),
+        )
+        .map_err(|fault| fault.to_string())?;
     compare(&statement, plan)?;
     if let Some(until) = statement.until.filter(|_| !statement.is_valid_at(now)) {
         return Err(format!("it was valid until {until}"));
@@ -473,9 +477,10 @@ fn compare(statement: &Statement, plan: &Plan) -> Result<(), String> {
         ));
     }
     let approved = format!("{} revision {}", statement.rollup, statement.revision);
-    let planned = plan.rollup();
-    let planned = planned.map(|rollup| format!("{} revision {}", rollup.kb, rollup.revision));
-    let planned = planned.unwrap_or_else(|| plan.subject.to_string());
+    let planned = plan
+        .rollup()
+        .map(|rollup| format!("{} revision {}", rollup.kb, rollup.revision))
+        .unwrap_or_else(|| plan.subject.to_string());
     if approved != planned {
         return Err(format!(
             "it approves {approved}, and the plan is of {planned}"

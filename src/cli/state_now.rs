@@ -234,8 +234,11 @@ impl<'a> ReadRecords<'a> {
 
     /// Describes the run with this number, or else the open run, or a damaged one.
     fn line_of(&self, number: Option<u32>) -> Option<String> {
-        let named = self.runs.iter().find(|run| Some(run.number) == number);
-        let run = named.or_else(|| self.runs.iter().find(|run| run.is_open()))?;
+        let run = self
+            .runs
+            .iter()
+            .find(|run| Some(run.number) == number)
+            .or_else(|| self.runs.iter().find(|run| run.is_open()))?;
         Some(self.line(run))
     }
 
@@ -276,7 +279,7 @@ fn progress_line(tree: &Tree, run: &Run) -> Option<String> {
     let is_done = |swap| examined.is_done(swap);
     let done = plan.operations().filter(|one| is_done(one.swap)).count();
     let done = out::number(done as u64);
-    let all = out::count(plan.operations().count(), "operation", "operations");
+    let all = out::count(plan.operations().count(), "operation");
     let unavailable = plan.unavailable_after(|operation| is_done(operation.swap));
     if unavailable.is_empty() {
         return Some(format!(", {done} of {all} done"));

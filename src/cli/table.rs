@@ -50,16 +50,18 @@ pub(super) fn table<const N: usize>(
     let mut lines = vec![line(&heads.map(str::to_owned), &[DIM; N])];
     for row in rows {
         lines.push(line(&row.cells, &row.styles));
-        let hidden = heads.iter().zip(&row.cells).skip(fitting);
-        let hidden = hidden.filter(|(_, cell)| !cell.is_empty());
-        let hidden: Vec<String> = hidden
+        let hidden: Vec<String> = heads
+            .iter()
+            .zip(&row.cells)
+            .skip(fitting)
+            .filter(|(_, cell)| !cell.is_empty())
             .map(|(head, cell)| format!("{head} {cell}"))
             .collect();
-        let below = [hidden.join("; ")];
-        let below = below.iter().filter(|text| !text.is_empty());
-        for text in below.chain(&row.below) {
-            let text = wrapped(text, width, BELOW);
-            lines.push(format!("{BELOW}{text}"));
+        for text in [&hidden.join("; ")].into_iter().chain(&row.below) {
+            if !text.is_empty() {
+                let text = wrapped(text, width, BELOW);
+                lines.push(format!("{BELOW}{text}"));
+            }
         }
     }
     lines

@@ -53,8 +53,10 @@ fn summarize(
         missing.push("not every swap is recorded: times may be too short".to_owned());
     }
     let (opened, closed) = opened_and_closed(lines);
-    let last = timeline.last_at_work.filter(|_| !from_journal);
-    let last = last.map(|at| &timeline.sessions[at]);
+    let last = timeline
+        .last_at_work
+        .filter(|_| !from_journal)
+        .map(|at| &timeline.sessions[at]);
     let fact = |fact: fn(&Began) -> &String| {
         let fact = began.as_ref().map(|began| fact(began).clone());
         fact.filter(|fact| !fact.is_empty())
@@ -100,11 +102,13 @@ fn began(lines: &[EventLine]) -> Option<Began> {
 
 /// Returns the signatures that the run was begun with.
 fn signatures(lines: &[EventLine]) -> RunSignatures {
-    let opened = lines.iter().find_map(|line| match &line.event {
-        Event::Opened { signatures, .. } => Some(signatures.clone()),
-        _ => None,
-    });
-    opened.unwrap_or_default()
+    lines
+        .iter()
+        .find_map(|line| match &line.event {
+            Event::Opened { signatures, .. } => Some(signatures.clone()),
+            _ => None,
+        })
+        .unwrap_or_default()
 }
 
 /// Returns the times at which the run was first opened and last closed.

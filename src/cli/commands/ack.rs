@@ -29,16 +29,17 @@ pub(super) fn ack(args: &AckArgs) -> anyhow::Result<Exit> {
     let mut pending = pending_actions(&runs);
     pending.retain(|(run, _)| named.is_none_or(|named| named.number == run.number));
     if pending.is_empty() {
-        let of = named.map(|run| format!(" of run {}", run.name()));
-        let of = of.unwrap_or_default();
+        let of = named
+            .map(|run| format!(" of run {}", run.name()))
+            .unwrap_or_default();
         out::line(format_args!("nothing to do: no restart{of} is pending"));
         return Ok(Exit::Ok);
     }
-    let actions = pending.iter().flat_map(|(_, actions)| actions);
-    let actions: BTreeSet<&PendingAction> = actions.collect();
+    let actions: BTreeSet<&PendingAction> =
+        pending.iter().flat_map(|(_, actions)| actions).collect();
     let restarts = describe_restarts(actions);
     for (run, actions) in &pending {
-        let left = describe_restarts(actions).join("; ");
+        let left = describe_restarts(actions);
         let name = run.name();
         out::line(format_args!("run {name} left: restart {}", Escaped(&left)));
     }
@@ -48,9 +49,8 @@ pub(super) fn ack(args: &AckArgs) -> anyhow::Result<Exit> {
         acknowledge(&disk, run, user(), actions.clone())?;
     }
     out::line(format_args!(
-        "acknowledged: {} {} restarted",
-        Escaped(&restarts.join("; ")),
-        if restarts.len() == 1 { "was" } else { "were" }
+        "acknowledged as restarted: {}",
+        Escaped(&restarts)
     ));
     Ok(Exit::Ok)
 }

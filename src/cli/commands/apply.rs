@@ -142,8 +142,10 @@ pub(super) fn run_job(
     }
     let result = ended.and_then(|ended| applied(ended, &progress));
     progress.end(&result);
-    let backup = backup.and_then(|backup| backup.completed);
-    let backup = backup.as_ref().map(describe_backup);
+    let backup = backup
+        .and_then(|backup| backup.completed)
+        .as_ref()
+        .map(describe_backup);
     match result {
         Ok(unmanaged) => {
             let run = progress.run.clone().unwrap_or_default();
@@ -184,8 +186,7 @@ fn stage_and_commit(
     if let Some(staged) = &begun.staged {
         progress.reopen(staged.name());
         back_up(progress)?;
-        let ended = run::resume(disk, staged, progress);
-        return ended.context(OfRun(staged.number));
+        return run::resume(disk, staged, progress).context(OfRun(staged.number));
     }
     let staged = run::stage(disk, plan, asked, begun.payload.as_ref(), progress)?;
     if let Err(error) = back_up(progress) {

@@ -25,9 +25,10 @@ const INDENT: usize = 14;
 pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     let (old, new) = both(&args.old, &args.new)?;
     let differences = compare(&old.manifest, &new.manifest);
-    let exit = match args.detailed_exitcode && !differences.is_empty() {
-        true => Exit::Changes,
-        false => Exit::Ok,
+    let exit = if args.detailed_exitcode && !differences.is_empty() {
+        Exit::Changes
+    } else {
+        Exit::Ok
     };
     match args.format {
         Format::Text => text(&differences, &old, &new).iter().for_each(out::line),
@@ -160,8 +161,7 @@ fn difference_lines(
     width: usize,
 ) -> Vec<String> {
     let mut text = subject(difference);
-    let sides = [&difference.old, &difference.new];
-    let values: Vec<String> = sides
+    let values: Vec<String> = [&difference.old, &difference.new]
         .into_iter()
         .flatten()
         .map(|value| value_text(&difference.key, value))
@@ -217,8 +217,7 @@ fn whole(difference: &ManifestDifference) -> Option<&Map<String, Value>> {
 
 /// Returns the file and line of each side that has a line.
 fn places(difference: &ManifestDifference, [old, new]: &[String; 2]) -> String {
-    let sides = [(old, difference.old_line), (new, difference.new_line)];
-    let places = sides
+    let places = [(old, difference.old_line), (new, difference.new_line)]
         .into_iter()
         .filter_map(|(name, line)| Some(format!("{name}:{}", line?)));
     places.collect::<Vec<_>>().join(", ")
@@ -276,6 +275,6 @@ fn summary(differences: &[ManifestDifference]) -> String {
         let (_, word, _) = sign_word_and_style(kind);
         texts.push(format!("{} {word}", number(count as u64)));
     }
-    let all = count(differences.len(), "difference", "differences");
+    let all = count(differences.len(), "difference");
     format!("{all}: {}", texts.join(", "))
 }

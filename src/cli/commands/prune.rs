@@ -160,7 +160,7 @@ impl Clearing {
 
     /// Describes the size of everything that is cleared.
     fn size(&self) -> String {
-        let runs = count(self.cleared.len(), "run", "runs");
+        let runs = count(self.cleared.len(), "run");
         format!("{} of {runs}", out::size(self.bytes))
     }
 
@@ -182,7 +182,7 @@ impl Clearing {
             }
         }
         if all > 0 {
-            let files = count(all, "file", "files");
+            let files = count(all, "file");
             out::warn(format_args!(
                 "the {files} named above cannot be restored afterwards: first copy those you want to keep"
             ));

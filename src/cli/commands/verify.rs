@@ -30,9 +30,10 @@ pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
         let phase = console::phase(Phase::bytes("verifying", 0, "comparing"));
         let verified = verify_tree(&site.tree, snapshot, &phase)?;
         let runs = runs(&site.tree)?;
-        let kept = match args.undo {
-            true => Some(KeptObjects::read(&site.tree, &runs)?),
-            false => None,
+        let kept = if args.undo {
+            Some(KeptObjects::read(&site.tree, &runs)?)
+        } else {
+            None
         };
         Ok(Compared {
             verified,
@@ -121,8 +122,8 @@ impl Compared {
 
     fn print_verdict(&self, typed: &TypedCommand) {
         let verified = &self.verified;
-        let items = count(verified.items, "installed item", "installed items");
-        let files = count(verified.files, "file", "files");
+        let items = count(verified.items, "installed item");
+        let files = count(verified.files, "file");
         if let Some(kept) = &self.kept
             && kept.changed.is_empty()
         {
@@ -133,7 +134,7 @@ impl Compared {
                 0 => out::line("no run keeps objects for an undo"),
                 runs => out::line(format_args!(
                     "the kept objects of {} are as they were moved there",
-                    count(runs, "run", "runs")
+                    count(runs, "run")
                 )),
             }
         }
@@ -147,7 +148,7 @@ impl Compared {
             labelled(GOOD, verdict, format_args!("{items}, {files}, {bytes}"));
             return;
         }
-        let differences = count(self.differences(), "difference", "differences");
+        let differences = count(self.differences(), "difference");
         out::line(format_args!("{differences} in {items} with {files}"));
         self.print_next(typed);
     }

@@ -240,8 +240,10 @@ impl RunProgress {
                 "`--done {id}` was not used: this command did not ask about step `{id}`"
             ));
         }
-        let failure = result.as_ref().err();
-        let failure = failure.map(|error| Failure::of(error, self.tree.as_ref()));
+        let failure = result
+            .as_ref()
+            .err()
+            .map(|error| Failure::of(error, self.tree.as_ref()));
         let exit = failure.as_ref().map_or(Exit::Ok, |failure| failure.exit);
         let reasons = failure.map(|failure| failure.reasons).unwrap_or_default();
         let dropped = self.events.take().map(|events| {
@@ -267,7 +269,7 @@ impl RunProgress {
             )),
             Some(None) => {}
             Some(Some(DroppedEvents { lines, why })) => {
-                let lines = out::count(lines as usize, "line", "lines");
+                let lines = out::count(lines as usize, "line");
                 out::warn(format_args!(
                     "{lines} could not be written to `{at}`: {why}; a report will lack them"
                 ));
@@ -309,9 +311,10 @@ impl Listener for RunProgress {
     }
 
     fn on_failure(&self) -> OnFailure {
-        match self.options.asked.stop_on_failure {
-            true => OnFailure::Stop,
-            false => OnFailure::Undo,
+        if self.options.asked.stop_on_failure {
+            OnFailure::Stop
+        } else {
+            OnFailure::Undo
         }
     }
 
@@ -353,9 +356,10 @@ impl RunProgress {
             Direction::Back => "to be rolled back by hand",
         };
         let id = out::styled(out::BOLD, &step.id);
-        let title = match step.title == step.id {
-            true => String::new(),
-            false => format!(": {}", Escaped(&step.title)),
+        let title = if step.title == step.id {
+            String::new()
+        } else {
+            format!(": {}", Escaped(&step.title))
         };
         console::offer(&format!("\n{id} {action}{title}"));
         for line in question.text.lines() {
@@ -393,9 +397,10 @@ impl RunProgress {
 
 /// Returns the id of a step, with its title if it has one of its own.
 fn with_title(id: &str, title: &str) -> String {
-    match id == title {
-        true => id.to_owned(),
-        false => format!("{id}: {}", Escaped(title)),
+    if id == title {
+        id.to_owned()
+    } else {
+        format!("{id}: {}", Escaped(title))
     }
 }
 
@@ -437,7 +442,7 @@ pub(crate) fn describe_backup(backup: &CompletedBackup) -> String {
 }
 
 fn backup_line(directory: &str, files: u64, bytes: u64) -> String {
-    let files = out::count(files as usize, "replaced file", "replaced files");
+    let files = out::count(files as usize, "replaced file");
     format!(
         "backup: {files} with {} in {}",
         out::size(bytes),

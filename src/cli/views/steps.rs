@@ -8,8 +8,8 @@ use crate::run::RunExamination;
 /// Describes how much of a step is done.
 pub(crate) fn describe_step(step: &PlannedStep, progress: &RunExamination, run: &Run) -> String {
     if step.manual.is_some() {
-        let how = last_answer(&run.journal, &step.id);
-        let how = how.unwrap_or_else(|| "to be done by hand".to_owned());
+        let how =
+            last_answer(&run.journal, &step.id).unwrap_or_else(|| "to be done by hand".to_owned());
         return format!("step {}: {how}", step.id);
     }
     let all = step.operations.len();
@@ -18,7 +18,7 @@ pub(crate) fn describe_step(step: &PlannedStep, progress: &RunExamination, run: 
         .iter()
         .filter(|operation| progress.is_done(operation.swap))
         .count();
-    let operations = count(all, "operation", "operations");
+    let operations = count(all, "operation");
     match done {
         _ if all == 0 => format!("step {}: nothing to do", step.id),
         0 => format!("step {}: not begun, {operations}", step.id),

@@ -21,7 +21,7 @@ pub(super) fn show_progress(tree: &Tree, run: &RunDir, plan: &Plan) -> anyhow::R
             None => {}
         }
     }
-    let all = count(plan.operations().count(), "operation", "operations");
+    let all = count(plan.operations().count(), "operation");
     out::line(format_args!(
         "  of {all}: {done} done, {between} between, {not_begun} not begun"
     ));
@@ -52,7 +52,7 @@ pub(super) fn show_slots(tree: &Tree, run: &RunDir) -> anyhow::Result<()> {
         let old = tree.metadata(&run.old_object(slot))?;
         kept += usize::from(old.is_some());
     }
-    let objects = count(kept, "object", "objects");
+    let objects = count(kept, "object");
     out::line(format_args!(
         "  its directory keeps {objects} that it replaced; without its plan their live paths are unknown"
     ));

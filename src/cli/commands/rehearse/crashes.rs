@@ -149,7 +149,7 @@ impl CrashProgressDisplay {
 }
 
 fn count_points(points: u64) -> String {
-    out::count(points as usize, "point", "points")
+    out::count(points as usize, "point")
 }
 
 fn phase(phase: CrashPhase) -> &'static str {
@@ -195,15 +195,15 @@ fn table(report: &CrashReport) -> String {
 
 fn line(row: &CrashRow) -> String {
     let (resumed, undone) = (&row.resumed, &row.undone);
-    let numbers = [
+    let [points, before, after, undo_before, undo_after, failing] = [
         row.points,
         resumed.before,
         resumed.after,
         undone.before,
         undone.after,
         row.failing,
-    ];
-    let [points, before, after, undo_before, undo_after, failing] = numbers.map(out::number);
+    ]
+    .map(out::number);
     let phase = phase(row.phase);
     format!(
         "{phase:25}{points:>8}  {before:>8}{after:>9}  {undo_before:>8}{undo_after:>9}{failing:>9}"
@@ -211,7 +211,7 @@ fn line(row: &CrashRow) -> String {
 }
 
 fn legend(report: &CrashReport) -> String {
-    let entries = out::count(report.entries, "file or directory", "files and directories");
+    let entries = out::count_of(report.entries, "file or directory", "files and directories");
     let mut lines = vec![
         String::new(),
         "before  the tree as before the rollup: names, kinds, bytes, permissions, owners,"

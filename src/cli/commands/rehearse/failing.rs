@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::job::{BeginOptions, Job, preview, report_nothing_to_do};
 use crate::cli::named::require_step;
-use crate::cli::terminal::out::{self, count, number};
+use crate::cli::terminal::out::{self, count, count_of, number};
 use crate::cli::views::plan::describe_operation;
 use crate::deployment::description::Description;
 use crate::manifest::Manifest;
@@ -66,7 +66,7 @@ pub(super) fn rehearse(
     };
     let mut failure = Failure::of(&error, Some(job.tree()));
     let entries = before.entries();
-    let compared = count(entries, "file and directory", "files and directories");
+    let compared = count_of(entries, "file and directory", "files and directories");
     if failure.exit != Exit::RolledBack {
         let different = number(differences.len() as u64);
         out::line(format_args!("{different} of {compared} are not as before"));
@@ -108,7 +108,7 @@ fn find_operation<'a>(named: &str, plan: &'a Plan) -> Result<(usize, &'a Operati
     let mut numbered = (1..).zip(plan.operations());
     let found = numbered.find(|(at, _)| named.parse() == Ok(*at));
     found.ok_or_else(|| {
-        let all = count(before, "operation", "operations");
+        let all = count(before, "operation");
         let reason = format!("there is no operation {named}: the plan has {all}, counted from 1");
         Failure::usage(reason)
     })

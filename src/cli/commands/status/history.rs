@@ -51,8 +51,7 @@ impl RunHistory {
 
 /// Returns the beginning of the outage: by the events, or at the earliest when the walk began.
 fn since(summary: &RunSummary, run: &Run) -> Option<String> {
-    let attempt = summary.attempts.last();
-    if let Some(since) = attempt.and_then(unavailable_since) {
+    if let Some(since) = summary.attempts.last().and_then(unavailable_since) {
         return Some(since);
     }
     let mut entries = run.journal.entries.iter().rev();
@@ -71,8 +70,11 @@ fn describe_end(session: &Session) -> Option<String> {
         Some(command) if !command.is_empty() => format!("`{command}`"),
         _ => "its last command".to_owned(),
     };
-    let by = session.user.as_ref();
-    let by = by.map(|user| format!(" by {user}")).unwrap_or_default();
+    let by = session
+        .user
+        .as_ref()
+        .map(|user| format!(" by {user}"))
+        .unwrap_or_default();
     Some(match session.exit_code {
         // The command did what it was to do, and left the run open.
         Some(0) => return None,
@@ -94,8 +96,9 @@ fn describe_reasons(reasons: &[String]) -> String {
     let continues = ["before ", "by "]
         .iter()
         .any(|word| reasons.starts_with(word));
-    match continues {
-        true => reasons,
-        false => format!("because of this: {reasons}"),
+    if continues {
+        reasons
+    } else {
+        format!("because of this: {reasons}")
     }
 }

@@ -105,9 +105,10 @@ impl OpenRow {
             percent: None,
             unavailable: None,
             history: RunHistory::read(tree, run, has_writer),
-            ended_process: match has_writer {
-                true => None,
-                false => last_owner(tree).map(|owner| owner.process),
+            ended_process: if has_writer {
+                None
+            } else {
+                last_owner(tree).map(|owner| owner.process)
             },
             swaps_done: None,
             swaps: None,
@@ -126,9 +127,10 @@ impl OpenRow {
         }
         match load_plan(tree, &run.directory) {
             Ok(plan) => {
-                let examined = match row.from_events {
-                    true => reported_by_events(tree, run, &plan),
-                    false => examine(tree, &run.directory, &plan)?,
+                let examined = if row.from_events {
+                    reported_by_events(tree, run, &plan)
+                } else {
+                    examine(tree, &run.directory, &plan)?
                 };
                 let points = plan.points_passed(
                     |operation| examined.is_done(operation.swap),
@@ -202,9 +204,10 @@ impl OpenRow {
     pub(super) fn ways(&self) -> Vec<(String, &'static str)> {
         let (mut resume, mut undo) = ("resume".to_owned(), "undo".to_owned());
         if let Some(waiting) = &self.waiting_at {
-            let command = match is_back(self.run_state) {
-                true => &mut undo,
-                false => &mut resume,
+            let command = if is_back(self.run_state) {
+                &mut undo
+            } else {
+                &mut resume
             };
             let step = shell_quoted(Path::new(&waiting.step));
             command.push_str(&format!(" --done {step}"));
@@ -280,9 +283,10 @@ impl OpenRow {
         }
         let is_done = |operation: &&Operation| examined.is_done(operation.swap);
         let done = plan.operations().filter(is_done).count() as u64;
-        let past = match is_back(run.state()) {
-            true => all as u64 - done,
-            false => done,
+        let past = if is_back(run.state()) {
+            all as u64 - done
+        } else {
+            done
         };
         self.percent = percent(past, all as u64);
         let unavailable = plan.unavailable_after(|operation| examined.is_done(operation.swap));
@@ -291,11 +295,7 @@ impl OpenRow {
             self.progress.push(note.to_owned());
         }
         self.unavailable = (!unavailable.is_empty()).then(|| names_of(&unavailable));
-        self.done = format!(
-            "{} of {} done",
-            number(done),
-            count(all, "operation", "operations")
-        );
+        self.done = format!("{} of {} done", number(done), count(all, "operation"));
         self.problems = examined.problems;
         self.impossible = examined.impossible;
         self.irreparable = examined.irreparable;
@@ -402,8 +402,12 @@ fn waiting_at(run: &Run, plan: &Plan, examined: &RunExamination) -> Option<Waiti
             }
             _ => return None,
         };
-        let files = step.manual.iter().flat_map(|manual| &manual.files);
-        let files: Vec<ManualFile> = files.cloned().collect();
+        let files: Vec<ManualFile> = step
+            .manual
+            .iter()
+            .flat_map(|manual| &manual.files)
+            .cloned()
+            .collect();
         return Some(WaitingStep {
             step: step.id.clone(),
             text: text.clone(),

@@ -136,12 +136,13 @@ fn programs(
 fn files(snapshot: &Snapshot, copied: &BTreeSet<CaseFolded>, server: ServerId) -> Vec<ServerFile> {
     let directory = snapshot.description.files_directory(server);
     let found = snapshot.below(&directory);
-    let files = found.filter(|found| found.kind != FileKind::Directory);
-    let files = files.map(|found| ServerFile {
-        path: found.path.clone(),
-        managed: copied.contains(&found.path.case_folded()),
-    });
-    files.collect()
+    found
+        .filter(|found| found.kind != FileKind::Directory)
+        .map(|found| ServerFile {
+            path: found.path.clone(),
+            managed: copied.contains(&found.path.case_folded()),
+        })
+        .collect()
 }
 
 /// Prints every server with everything on it.
@@ -161,13 +162,15 @@ pub(super) fn print(site: &Description, servers: &[ServerTree<'_>], tree: &Tree)
 impl ServerTree<'_> {
     fn print(&self, site: &Description) {
         let name = styled(BOLD, Escaped(self.name));
-        let roles = match self.roles.is_empty() {
-            true => "no role".to_owned(),
-            false => self.roles.join(", "),
+        let roles = if self.roles.is_empty() {
+            "no role".to_owned()
+        } else {
+            self.roles.join(", ")
         };
-        let offline = match self.offline {
-            true => format!(", {}", styled(WARN, "offline")),
-            false => String::new(),
+        let offline = if self.offline {
+            format!(", {}", styled(WARN, "offline"))
+        } else {
+            String::new()
         };
         let platform = Escaped(self.platform);
         out::line(format_args!(
@@ -205,9 +208,10 @@ impl ServerFile {
             .map(|server| site.files_directory(server));
         let depth = directory.map_or(0, |directory| directory.parts().count());
         let below: Vec<&str> = self.path.parts().skip(depth).collect();
-        let unmanaged = match self.managed {
-            true => String::new(),
-            false => styled(DIM, "unmanaged"),
+        let unmanaged = if self.managed {
+            String::new()
+        } else {
+            styled(DIM, "unmanaged")
         };
         print_row(6, &below.join("/"), &unmanaged);
     }
@@ -215,14 +219,8 @@ impl ServerFile {
 
 impl ServiceRow<'_> {
     fn print(&self) {
-        let running = match self.running {
-            true => "running",
-            false => "stopped",
-        };
-        let enabled = match self.enabled {
-            true => "enabled",
-            false => "disabled",
-        };
+        let running = if self.running { "running" } else { "stopped" };
+        let enabled = if self.enabled { "enabled" } else { "disabled" };
         print_row(6, self.name, &format!("{running}, {enabled}"));
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn prompt_summary(plan: &Plan, width: usize) -> Vec<String> {
         .collect();
     let on = match servers.len() {
         0 => String::new(),
-        servers => format!(", on {}", count(servers, "server", "servers")),
+        servers => format!(", on {}", count(servers, "server")),
     };
     let mut lines = vec![
         String::new(),

@@ -15,7 +15,7 @@ pub(super) fn verdict(view: &PlanView<'_>, showing: &Showing) -> Verdict {
     all.extend(points(view));
     let to_consider = match all.len() {
         0 => "nothing to consider first".to_owned(),
-        points => format!("{} to consider first", count(points, "point", "points")),
+        points => format!("{} to consider first", count(points, "point")),
     };
     let headline = match &showing.refused {
         _ if view.plan.digest.is_none() => {
@@ -65,9 +65,10 @@ fn points(view: &PlanView<'_>) -> Vec<String> {
     points.extend(view.scope.iter().map(|line| format!("Scope: {line}")));
     for step in &plan.steps {
         let Some(manual) = &step.manual else { continue };
-        let title = match same_name(&step.title, &step.id) {
-            true => String::new(),
-            false => format!(": {}", step.title),
+        let title = if same_name(&step.title, &step.id) {
+            String::new()
+        } else {
+            format!(": {}", step.title)
         };
         let on = match manual.servers.as_slice() {
             [] => String::new(),

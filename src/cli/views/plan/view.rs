@@ -163,9 +163,10 @@ impl<'p> PlanView<'p> {
 
     /// Returns the steps that have a column in the picture of the outages; none if they are too many.
     pub(super) fn cell_steps(&self) -> &[StepView<'p>] {
-        match self.steps.len() > MOST_COLUMNS {
-            true => &[],
-            false => &self.steps,
+        if self.steps.len() > MOST_COLUMNS {
+            &[]
+        } else {
+            &self.steps
         }
     }
 
@@ -174,7 +175,7 @@ impl<'p> PlanView<'p> {
         match self.plan.outage_behind {
             0 => None,
             behind => {
-                let instances = count(behind, "instance", "instances");
+                let instances = count(behind, "instance");
                 Some(format!("and {instances} through these"))
             }
         }
@@ -201,9 +202,10 @@ impl InstanceView<'_> {
 
 /// Describes how the run handles a manual step.
 pub(super) fn describe_manual_step(manual: &ManualStep) -> &'static str {
-    match manual.optional {
-        true => "optional, skipped without a terminal",
-        false => "the run waits here",
+    if manual.optional {
+        "optional, skipped without a terminal"
+    } else {
+        "the run waits here"
     }
 }
 
@@ -222,8 +224,10 @@ fn restarts_after_undo(plan: &Plan) -> Vec<String> {
     let mut restarts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for operation in plan.operations() {
         if let TargetState::Service { .. } = operation.after {
-            let servers = restarts.entry(&operation.target).or_default();
-            servers.extend(operation.server.as_deref());
+            restarts
+                .entry(&operation.target)
+                .or_default()
+                .extend(operation.server.as_deref());
         }
     }
     restarts
@@ -280,9 +284,10 @@ fn at_server(steps: &[PlannedStep], at: usize) -> Option<String> {
     if before == Some(within) {
         return None;
     }
-    let title = match within.title == within.step {
-        true => String::new(),
-        false => format!(": {}", within.title),
+    let title = if within.title == within.step {
+        String::new()
+    } else {
+        format!(": {}", within.title)
     };
     Some(format!("{} on {}{title}", within.step, within.server))
 }
@@ -376,10 +381,14 @@ fn console(plan: &Plan) -> Vec<ConsoleGroupView<'_>> {
                 let operations = queued.remove(&instance.at).unwrap_or_default();
                 let instance = instance_view(instance, operations);
                 let InstanceView { before, after, .. } = &instance;
-                let marks = view.before.entry(before.clone()).or_default();
-                marks.push(instance.mark(before, "old"));
-                let marks = view.after.entry(after.clone()).or_default();
-                marks.push(instance.mark(after, "new"));
+                view.before
+                    .entry(before.clone())
+                    .or_default()
+                    .push(instance.mark(before, "old"));
+                view.after
+                    .entry(after.clone())
+                    .or_default()
+                    .push(instance.mark(after, "new"));
                 instances.push(instance);
             }
             view.items.push((&item.name, instances));

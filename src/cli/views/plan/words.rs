@@ -78,9 +78,11 @@ pub(super) fn warnings(plan: &Plan) -> Vec<String> {
 
 /// Describes how many servers of each role with several are unavailable at once.
 pub(super) fn role_outage_lines(plan: &Plan) -> Vec<String> {
-    let several = plan.role_outages.iter().filter(|role| role.servers > 1);
-    let lines = several.map(|role| format!("{}: {} of {}", role.role, role.at_once, role.servers));
-    lines.collect()
+    plan.role_outages
+        .iter()
+        .filter(|role| role.servers > 1)
+        .map(|role| format!("{}: {} of {}", role.role, role.at_once, role.servers))
+        .collect()
 }
 
 /// Describes the restart of computers and the changes of the registry that the article documents,
@@ -112,8 +114,8 @@ pub(crate) fn rollup_list(kbs: &[Kb]) -> String {
 
 /// Describes the size of the plan in one line.
 pub(super) fn describe_size(plan: &Plan) -> String {
-    let operations = count(plan.operations().count(), "operation", "operations");
-    let steps = count(plan.steps.len(), "step", "steps");
+    let operations = count(plan.operations().count(), "operation");
+    let steps = count(plan.steps.len(), "step");
     let size = format!("{operations} in {steps}");
     match plan.digest {
         Some(_) => format!("{size}; {} to stage", bytes(plan.new_bytes())),
@@ -207,10 +209,10 @@ fn can_be_rolled_back(plan: &Plan) -> String {
     let by_hand = plan
         .steps
         .iter()
-        .filter(|step| step.undo_by_hand().is_some());
-    let by_hand = by_hand.count();
+        .filter(|step| step.undo_by_hand().is_some())
+        .count();
     if by_hand > 0 {
-        let steps = count(by_hand, "step", "steps");
+        let steps = count(by_hand, "step");
         summary.push_str(&format!("; {steps} by hand"));
     }
     summary

@@ -174,12 +174,12 @@ impl ComparisonView {
 
 /// Returns the messages of an attempt; the verdict has the failures of the newest one.
 fn messages(attempt: &Attempt, is_newest: bool) -> Vec<(Tone, String)> {
-    let turns = attempt
+    let mut messages: Vec<(Tone, String)> = attempt
         .turns
         .iter()
-        .map(|turn| describe_turn(turn, attempt));
-    let turns = turns.filter(|(tone, _)| !(is_newest && tone.is_bad()));
-    let mut messages: Vec<(Tone, String)> = turns.collect();
+        .map(|turn| describe_turn(turn, attempt))
+        .filter(|(tone, _)| !(is_newest && tone.is_bad()))
+        .collect();
     for restart in &attempt.restarts {
         let servers = restart.servers.iter().map(String::as_str);
         let restart = describe_restart(restart.service.as_deref(), servers);

@@ -41,10 +41,10 @@ impl OutageTable {
     ) -> Self {
         let of_services = id == "services";
         let outages = attempt.outages.iter();
-        let rows = outages
+        let rows: Vec<OutageRow> = outages
             .filter(|outages| (outages.of == TargetKind::Service) == of_services)
-            .map(|outages| OutageRow::of(outages, attempt, axis));
-        let rows: Vec<OutageRow> = rows.collect();
+            .map(|outages| OutageRow::of(outages, attempt, axis))
+            .collect();
         let groups = if rows.len() > LISTED {
             grouped(&rows, id)
         } else {

@@ -69,9 +69,12 @@ pub(super) fn verdict(
 /// Counts the operations that are done and not rolled back.
 pub(super) fn operations_done(attempt: &Attempt) -> u64 {
     let of = |direction: Direction| -> u64 {
-        let steps = attempt.steps.iter();
-        let steps = steps.filter(|step| step.direction == direction);
-        steps.map(|step| step.operations).sum()
+        attempt
+            .steps
+            .iter()
+            .filter(|step| step.direction == direction)
+            .map(|step| step.operations)
+            .sum()
     };
     of(Direction::Forward).saturating_sub(of(Direction::Back))
 }
@@ -93,8 +96,9 @@ fn closed(outcome: Outcome, attempt: Option<&Attempt>) -> (Tone, String) {
         Outcome::Undone => (Tone::Warn.max(tone), format!("Rolled back: {result}")),
         Outcome::Accepted => {
             let by = attempt.and_then(|attempt| attempt.accepted.as_ref());
-            let by = by.map(|(by, reason)| format!(" by {by}: {reason}"));
-            let by = by.unwrap_or_default();
+            let by = by
+                .map(|(by, reason)| format!(" by {by}: {reason}"))
+                .unwrap_or_default();
             (Tone::Warn, format!("Closed in its current state{by}"))
         }
     }
@@ -124,11 +128,11 @@ pub(super) fn describe_comparison(compared: &StateComparison) -> (Tone, String) 
 
 /// Returns the failures because of which an attempt turned back.
 fn failures(attempt: &Attempt) -> impl Iterator<Item = String> {
-    let turns = attempt
+    attempt
         .turns
         .iter()
-        .map(|turn| describe_turn(turn, attempt));
-    turns.filter_map(|(tone, text)| tone.is_bad().then_some(text))
+        .map(|turn| describe_turn(turn, attempt))
+        .filter_map(|(tone, text)| tone.is_bad().then_some(text))
 }
 
 /// Returns what has to be known with the result: failures first.
@@ -168,7 +172,7 @@ fn points(
     }
     if summary.pending.is_empty() {
         for AcknowledgedRestarts { at, by, actions } in &summary.acknowledged {
-            let restarts = describe_restarts(actions).join("; ");
+            let restarts = describe_restarts(actions);
             points.push(format!(
                 "Restarted, acknowledged by {by} at {}: {restarts}",
                 format_time(at)
@@ -178,16 +182,17 @@ fn points(
             points.push("Nothing is pending".to_owned());
         }
     } else {
-        let restarts = describe_restarts(&summary.pending).join("; ");
+        let restarts = describe_restarts(&summary.pending);
         let ack = command_for(tree.path(), &format!("ack {}", summary.run));
         points.push(format!("Action required: restart {restarts}, then `{ack}`"));
     }
     if let Some(undo) = &summary.undo {
         let command = command_for(tree.path(), &format!("undo {}", summary.run));
         let answer = sentence(&describe_undo(undo));
-        points.push(match undo.possible {
-            true => format!("{answer}. To undo it: `{command}`"),
-            false => answer,
+        points.push(if undo.possible {
+            format!("{answer}. To undo it: `{command}`")
+        } else {
+            answer
         });
     }
     points
@@ -220,19 +225,26 @@ fn describe_target(outages: &TargetOutages) -> String {
 /// Counts what was unavailable during an attempt, and is available again.
 pub(super) fn unavailable(attempt: &Attempt) -> String {
     let of = |kind: TargetKind| {
-        let targets = attempt.outages.iter().filter(|one| one.of == kind);
-        let targets = targets.filter(|one| !one.spans.is_empty());
-        targets.map(|one| &one.target).collect()
+        attempt
+            .outages
+            .iter()
+            .filter(|one| one.of == kind)
+            .filter(|one| !one.spans.is_empty())
+            .map(|one| &one.target)
+            .collect()
     };
     unavailable_count(&of(TargetKind::Item), &of(TargetKind::Service))
 }
 
 /// Describes what procedures changed that were rolled back, if any were.
 fn left_elsewhere(attempt: &Attempt, plan: &Plan) -> Option<String> {
-    let swaps = attempt.swaps.iter();
-    let back = swaps.filter(|swap| swap.direction == Direction::Back);
-    let targets = back.flat_map(|swap| &swap.operations);
-    let targets: BTreeSet<&str> = targets.map(|operation| operation.target.as_str()).collect();
+    let targets: BTreeSet<&str> = attempt
+        .swaps
+        .iter()
+        .filter(|swap| swap.direction == Direction::Back)
+        .flat_map(|swap| &swap.operations)
+        .map(|operation| operation.target.as_str())
+        .collect();
     let ran = plan.unmarked_procedures_run(|operation| targets.contains(&*operation.target));
     describe_left_elsewhere(ran).map(|left| sentence(&left))
 }
@@ -248,8 +260,12 @@ fn outage(attempt: &Attempt, label: &str) -> Option<String> {
     let what = unavailable(attempt);
     let took = format_duration(attempt.outage_us);
     let (at_least, from) = (at_least(attempt), format_moment(attempt, outage.from_us));
-    let waited = attempt.waits.iter().map(|wait| wait.span.within(&outage));
-    let waited = match waited.sum() {
+    let waited = match attempt
+        .waits
+        .iter()
+        .map(|wait| wait.span.within(&outage))
+        .sum()
+    {
         0 => String::new(),
         us => format!("; {} of it the run waited for people", format_duration(us)),
     };

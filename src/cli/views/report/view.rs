@@ -181,8 +181,10 @@ fn facts(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
 
 /// Returns who approved the plan, and who signed the manifest.
 fn signature_facts(signatures: &RunSignatures) -> Vec<(&'static str, String)> {
-    let lines = describe_signatures(signatures);
-    lines.into_iter().map(|line| ("signed", line)).collect()
+    describe_signatures(signatures)
+        .into_iter()
+        .map(|line| ("signed", line))
+        .collect()
 }
 
 /// Compares the plan with the first attempt to apply it.
@@ -199,12 +201,14 @@ fn planned(summary: &RunSummary, plan: Option<&Plan>) -> Vec<PlannedRow> {
         });
     };
     let steps = attempt.steps.iter();
-    let forward = steps.filter(|step| step.direction == Direction::Forward);
-    let done: BTreeMap<&str, u64> = forward
+    let done: BTreeMap<&str, u64> = steps
+        .filter(|step| step.direction == Direction::Forward)
         .filter_map(|step| Some((step.id.as_deref()?, step.operations)))
         .collect();
-    let planned = summary.steps.iter();
-    let complete = planned.filter(|step| done.get(&*step.id) >= Some(&step.operations));
+    let complete = summary
+        .steps
+        .iter()
+        .filter(|step| done.get(&*step.id) >= Some(&step.operations));
     let (steps, complete) = (summary.steps.len() as u64, complete.count() as u64);
     row("steps", number(steps), number(complete));
     let operations = summary.steps.iter().map(|step| step.operations).sum();
@@ -226,11 +230,17 @@ fn planned(summary: &RunSummary, plan: Option<&Plan>) -> Vec<PlannedRow> {
             unavailable(attempt),
         );
     }
-    let manual = summary.steps.iter().filter(|step| step.action == "manual");
-    let manual = manual.count();
+    let manual = summary
+        .steps
+        .iter()
+        .filter(|step| step.action == "manual")
+        .count();
     if manual > 0 {
-        let waits = attempt.waits.iter();
-        let answered = waits.filter(|wait| wait.answer.is_some()).count();
+        let answered = attempt
+            .waits
+            .iter()
+            .filter(|wait| wait.answer.is_some())
+            .count();
         let answered = format!("{} answered", number(answered as u64));
         row("manual steps", number(manual as u64), answered);
     }
@@ -245,12 +255,15 @@ fn states(summary: &RunSummary, attempt: &Attempt) -> Option<(String, String)> {
     let compared = attempt.compared.as_ref();
     let compared = compared.filter(|compared| compared.direction == Direction::Forward)?;
     let expected = summary.expected?;
-    let is_same = match compared.measured == Some(expected) {
-        true => "the same",
-        false => "different",
+    let is_same = if compared.measured == Some(expected) {
+        "the same"
+    } else {
+        "different"
     };
-    let measured = compared.measured.map(|measured| measured.short());
-    let measured = measured.as_deref().unwrap_or("unknown");
+    let measured = match compared.measured {
+        Some(measured) => measured.short(),
+        None => "unknown".to_owned(),
+    };
     Some((expected.short(), format!("{measured}, {is_same}")))
 }
 
@@ -259,8 +272,10 @@ fn confirmed(summary: &RunSummary, plan: Option<&Plan>) -> Vec<String> {
     let questions = plan.map(|plan| plan.confirmations.as_slice());
     let ids = summary.confirmed.iter();
     ids.map(|id| {
-        let questions = questions.unwrap_or_default().iter();
-        let question = questions.filter(|one| one.id == *id);
+        let question = questions
+            .unwrap_or_default()
+            .iter()
+            .filter(|one| one.id == *id);
         match question.map(|one| &one.question).next() {
             Some(question) => format!("{id}: {question}"),
             None => id.clone(),
