@@ -41,8 +41,18 @@ impl Backup {
             Some(staged) => (staged.name().to_owned(), StagingSpace::Used),
             None => (next_run(deployment, &locked.plan)?, StagingSpace::Needed),
         };
-        target.check(deployment, &locked.plan, &run, staging)?;
-        announce(&target, &run, &locked.plan);
+        Self::checked(target, run, deployment, &locked.plan, staging)
+    }
+
+    fn checked(
+        target: BackupTarget,
+        run: String,
+        deployment: &Tree,
+        plan: &Plan,
+        staging: StagingSpace,
+    ) -> anyhow::Result<Self> {
+        target.check(deployment, plan, &run, staging)?;
+        announce(&target, &run, plan);
         Ok(Self {
             target,
             run,
@@ -63,13 +73,7 @@ impl Backup {
         if target.path_for_run(&run).is_dir() {
             return Ok(None);
         }
-        target.check(deployment, plan, &run, StagingSpace::Used)?;
-        announce(&target, &run, plan);
-        Ok(Some(Self {
-            target,
-            run,
-            completed: None,
-        }))
+        Self::checked(target, run, deployment, plan, StagingSpace::Used).map(Some)
     }
 
     /// Makes the backup.

@@ -13,6 +13,7 @@ use anyhow::bail;
 use rustix::fs::OFlags;
 
 use super::args::{DeploymentArg, LockArgs};
+use super::ending::report_cleared_runs;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::near_misses;
@@ -30,6 +31,7 @@ use crate::journal::{Run, runs};
 use crate::manifest::{self, Checks, Manifest};
 use crate::names::{Escaped, Kb, escaped_path};
 use crate::phase::Phase;
+use crate::run::clear_interrupted_staging;
 use crate::validation::{DocumentKind, OtherDocument, kind_of};
 
 /// Most attempts of a reader before it reports that another process keeps changing the journals.
@@ -81,6 +83,17 @@ impl OpenedDeployment {
     /// Takes the lock.
     pub(super) fn lock(&self, verb: &str, lock: LockArgs) -> anyhow::Result<LockedDeployment> {
         Ok(take_lock(self.tree.try_clone()?, verb, lock.wait())?)
+    }
+
+    /// Takes the lock, and clears runs that died while staging.
+    pub(super) fn lock_and_clear(
+        &self,
+        verb: &str,
+        lock: LockArgs,
+    ) -> anyhow::Result<LockedDeployment> {
+        let disk = self.lock(verb, lock)?;
+        report_cleared_runs(&clear_interrupted_staging(&disk)?);
+        Ok(disk)
     }
 
     /// Returns a question about the deployment, which ends with its name and path.

@@ -19,7 +19,8 @@ use crate::plan::Plan;
 /// # Errors
 ///
 /// There is no deployment; no run in it applied this plan; its events are lost.
-pub(super) fn rehearsal_of(plan: &Plan, lab: &Path) -> anyhow::Result<Rehearsal> {
+pub(super) fn rehearsal_of(plan: &Plan, lab: Option<&Path>) -> anyhow::Result<Option<Rehearsal>> {
+    let Some(lab) = lab else { return Ok(None) };
     let inside = lab.join("deployment");
     let site = open_deployment(Some(if inside.is_dir() { &inside } else { lab }))?;
     let tree = &site.tree;
@@ -36,7 +37,7 @@ pub(super) fn rehearsal_of(plan: &Plan, lab: &Path) -> anyhow::Result<Rehearsal>
             continue;
         };
         let waits = attempt.waits.iter();
-        return Ok(Rehearsal {
+        return Ok(Some(Rehearsal {
             run: summary.run.clone(),
             deployment: tree.path().display().to_string(),
             host: summary.host.clone(),
@@ -46,7 +47,7 @@ pub(super) fn rehearsal_of(plan: &Plan, lab: &Path) -> anyhow::Result<Rehearsal>
             manual_steps: waits
                 .filter(|wait| wait.direction == Direction::Forward)
                 .count(),
-        });
+        }));
     }
     let reason = format!(
         "no run in `{}` applied this plan with all its events",

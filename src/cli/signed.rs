@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::args::ApprovalArgs;
 use super::failure::Failure;
 use super::inputs;
-use crate::cli::terminal::out::{count_of, shell_quoted};
+use crate::cli::terminal::out::{count_of, list, shell_quoted};
 use crate::deployment::description::{Description, RequiredApprovals};
 use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::deployment::tree::{FileKind, Tree};
@@ -176,14 +176,17 @@ pub(super) fn requires_approvals(site: &Description) -> bool {
 
 /// Describes the approvals that a plan for the deployment needs; `None` if it needs none.
 pub(super) fn describe_required(site: &Description) -> Option<String> {
-    let RequiredApprovals { required, signers } = rules(site)?;
-    let people = match required {
-        1 => "1 person".to_owned(),
-        more => format!("{more} different people"),
-    };
+    let required = describe_rules(rules(site)?);
     Some(format!(
-        "`stage` and `apply` require the approval of {people} of `{signers}`"
+        "`stage` and `apply` require the approval of {required}"
     ))
+}
+
+/// Describes how many people have to approve a plan, and the file that names them.
+fn describe_rules(rules: &RequiredApprovals) -> String {
+    let RequiredApprovals { required, signers } = rules;
+    let people = count_of(*required, "person", "different people");
+    format!("{people} of `{signers}`")
 }
 
 fn rules(site: &Description) -> Option<&RequiredApprovals> {
@@ -386,38 +389,27 @@ fn advice_if_staged() -> Vec<String> {
     vec![next.to_owned()]
 }
 
-/// Describes how many approvals are there, how many are required, and who can give those that are missing.
+/// Describes how many approvals are required, who gave one, and who else can.
 fn too_few(
     rules: &RequiredApprovals,
     signers: &Signers,
     people: &BTreeSet<usize>,
     now: Timestamp,
 ) -> String {
-    let names = |people: &mut dyn Iterator<Item = usize>| -> String {
-        let names: Vec<String> = people
-            .map(|person| signers.people()[person].names.join(" alias "))
-            .collect();
-        Escaped(&names.join(", ")).to_string()
-    };
-    let given = match people.len() {
-        0 => "none is given".to_owned(),
-        1 => format!("1 is given, by {}", names(&mut people.iter().copied())),
-        more => format!(
-            "{more} are given, by {}",
-            names(&mut people.iter().copied())
-        ),
-    };
     let able = signers.people_for(Namespace::Approval.name(), now.as_second());
-    let missing: Vec<usize> = able.difference(people).copied().collect();
-    let lacking = rules.required - people.len();
-    let signers = &rules.signers;
-    let missing = match missing.len() {
-        0 => format!("`{signers}` names no other person who can approve now"),
-        able if able <= lacking => format!("missing: {}", names(&mut missing.into_iter())),
-        _ => format!("missing: {lacking} of {}", names(&mut missing.into_iter())),
-    };
-    let required = count_of(rules.required, "approval is", "approvals are");
-    format!("{required} required, of different people; {given}; {missing}")
+    let [given, others] = [people, &(&able - people)].map(|people| {
+        let people = people.iter().map(|&person| &signers.people()[person]);
+        let names = list(people.map(|person| person.names.join(" alias ")));
+        if names.is_empty() {
+            "nobody".to_owned()
+        } else {
+            Escaped(&names).to_string()
+        }
+    });
+    let required = describe_rules(rules);
+    format!(
+        "the approval of {required} is required; given by {given}; others who can give it now: {others}"
+    )
 }
 
 /// Checks one approval, and returns what is recorded of it, with the person.

@@ -14,8 +14,8 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Damaged, JournalError, Outcome, Run, RunState, runs};
 use crate::names::Escaped;
-use crate::plan::Outage;
-use crate::run::{examine, keeps_objects, left_by_rollback, load_plan};
+use crate::plan::{Operation, Plan};
+use crate::run::{RunExamination, examine, keeps_objects, left_by_rollback, load_plan};
 
 use super::recovery::{is_unfinished, state_of};
 use super::terminal::out;
@@ -267,42 +267,47 @@ fn key_of(run: &Run) -> (u32, String) {
 }
 
 fn swaps_done(tree: &Tree, run: &Run) -> Option<usize> {
-    let plan = load_plan(tree, &run.directory).ok()?;
-    let examined = examine(tree, &run.directory, &plan).ok()?;
+    let (_, examined) = examined(tree, run)?;
     Some(examined.done())
 }
 
 /// Describes how many operations of an unfinished run are done, and what they left unavailable.
 fn progress_line(tree: &Tree, run: &Run) -> Option<String> {
-    let plan = load_plan(tree, &run.directory).ok()?;
-    let examined = examine(tree, &run.directory, &plan).ok()?;
-    let is_done = |swap| examined.is_done(swap);
-    let done = plan.operations().filter(|one| is_done(one.swap)).count();
-    let done = out::number(done as u64);
-    let all = out::count(plan.operations().count(), "operation");
-    let unavailable = plan.unavailable_after(|operation| is_done(operation.swap));
-    if unavailable.is_empty() {
-        return Some(format!(", {done} of {all} done"));
-    }
-    let names = names_of(&unavailable);
-    Some(format!(", {done} of {all} done; unavailable: {names}"))
+    let (plan, examined) = examined(tree, run)?;
+    let done = operations_done(&plan, &examined);
+    Some(match unavailable_now(&plan, &examined) {
+        None => format!(", {done}"),
+        Some(names) => format!(", {done}; unavailable: {names}"),
+    })
 }
 
-/// Lists what is unavailable, each target once with its servers.
-pub(super) fn names_of(unavailable: &[Outage<'_>]) -> String {
+fn examined(tree: &Tree, run: &Run) -> Option<(Plan, RunExamination)> {
+    let plan = load_plan(tree, &run.directory).ok()?;
+    let examined = examine(tree, &run.directory, &plan).ok()?;
+    Some((plan, examined))
+}
+
+/// Describes how many operations of a run are done.
+pub(super) fn operations_done(plan: &Plan, examined: &RunExamination) -> String {
+    let is_done = |operation: &&Operation| examined.is_done(operation.swap);
+    let done = out::number(plan.operations().filter(is_done).count() as u64);
+    let all = out::count(plan.operations().count(), "operation");
+    format!("{done} of {all} done")
+}
+
+/// Lists what the operations that are done left unavailable, each target once with its servers; `None`
+/// if it is nothing.
+pub(super) fn unavailable_now(plan: &Plan, examined: &RunExamination) -> Option<String> {
     let mut targets: Vec<(&str, Vec<&str>)> = Vec::new();
-    for outage in unavailable {
+    for outage in plan.unavailable_after(|operation| examined.is_done(operation.swap)) {
         match targets.iter_mut().find(|(name, _)| *name == outage.target) {
             Some((_, servers)) => servers.extend(outage.server),
             None => targets.push((outage.target, outage.server.into_iter().collect())),
         }
     }
-    let mut names = Vec::new();
-    for (name, servers) in targets.iter().take(NAMED) {
-        names.push(out::on_servers(name, servers.iter().copied()));
-    }
-    if targets.len() > NAMED {
-        names.push(format!("{} more", targets.len() - NAMED));
-    }
-    names.join("; ")
+    let names = targets
+        .into_iter()
+        .map(|(name, servers)| out::on_servers(name, servers));
+    let names = out::first_few(names, NAMED).join("; ");
+    (!names.is_empty()).then_some(names)
 }

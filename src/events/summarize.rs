@@ -143,29 +143,20 @@ fn state_from_events(lines: &[EventLine]) -> RunState {
 
 /// Describes the parts of the events that cannot be read.
 fn incomplete(events: &Events) -> Vec<String> {
-    let lines = |number: u64, one: &str, many: &str| match number {
-        1 => format!("1 line of the events {one}"),
-        _ => format!("{number} lines of the events {many}"),
-    };
     let mut missing = Vec::new();
-    missing.extend(
-        events
-            .absent
-            .as_ref()
-            .map(|why| format!("the events of the run cannot be used: {why}")),
-    );
+    if let Some(why) = &events.absent {
+        missing.push(format!("the events of the run cannot be used: {why}"));
+    }
     if !events.lines.is_empty() && began(&events.lines).is_none() {
         missing.push("the events do not name their run: their beginning is missing".to_owned());
     }
-    if events.unknown > 0 {
-        missing.push(lines(
-            events.unknown,
-            "is of a later version, and is left out",
-            "are of a later version, and are left out",
-        ));
-    }
-    if events.damaged > 0 {
-        missing.push(lines(events.damaged, "cannot be read", "cannot be read"));
+    for (lines, fault) in [
+        (events.unknown, "of a later version, which are left out"),
+        (events.damaged, "that cannot be read"),
+    ] {
+        if lines > 0 {
+            missing.push(format!("lines of the events {fault}: {lines}"));
+        }
     }
     if events.torn {
         missing.push("the last line of the events is incomplete".to_owned());

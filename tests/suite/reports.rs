@@ -541,7 +541,7 @@ fn there_is_a_report_whatever_happened_to_the_events() {
     );
     assert_prints(
         &|text| text.replacen("\"swap\"", "\"swop\"", 1).into(),
-        "1 line of the events is of a later version",
+        "lines of the events of a later version, which are left out: 1",
     );
     assert_prints(
         &|text| text.replacen("\"schema\":1", "\"schema\":2", 1).into(),
@@ -549,11 +549,11 @@ fn there_is_a_report_whatever_happened_to_the_events() {
     );
     assert_prints(
         &|text| text.replacen("\"took_us\":", "\"took\":", 2).into(),
-        "2 lines of the events cannot be read",
+        "lines of the events that cannot be read: 2",
     );
     assert_prints(
         &|text| [b"\xff\xfe\0\n[[[[\n{}\n", text.as_bytes()].concat(),
-        "3 lines of the events cannot be read",
+        "lines of the events that cannot be read: 3",
     );
     assert_prints(&|_| vec![b'x'; 40 << 20], "cannot be read");
     // Any byte can be changed, and any line can be missing.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::cli::answers::confirm;
 use crate::cli::args::AckArgs;
-use crate::cli::ending::report_cleared_runs;
 use crate::cli::exit::Exit;
 use crate::cli::inputs::open_to_change;
 use crate::cli::named::{Newest, find_run};
@@ -13,14 +12,13 @@ use crate::cli::views::restarts::describe_restarts;
 use crate::deployment::lock::user;
 use crate::journal::{PendingAction, pending_actions, runs};
 use crate::names::Escaped;
-use crate::run::{acknowledge, clear_interrupted_staging};
+use crate::run::acknowledge;
 
 /// Runs `rollup ack`.
 pub(super) fn ack(args: &AckArgs) -> anyhow::Result<Exit> {
     let site = open_to_change(&args.deployment)?;
     site.warn();
-    let disk = site.lock("ack", args.lock)?;
-    report_cleared_runs(&clear_interrupted_staging(&disk)?);
+    let disk = site.lock_and_clear("ack", args.lock)?;
     let runs = runs(disk.tree())?;
     let named = match &args.run {
         Some(named) => Some(find_run(&runs, named, Newest::Any)?),

@@ -57,12 +57,7 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     } else {
         Exit::Ok
     };
-    let rehearsal = args
-        .view
-        .rehearsal
-        .as_deref()
-        .map(|lab| rehearsal_of(&plan, lab))
-        .transpose()?;
+    let rehearsal = rehearsal_of(&plan, args.view.rehearsal.as_deref())?;
     let showing = showing(&job, &plan, refused, rehearsal);
     views::plan::show(&plan, &showing, &args.view, exit, output.as_ref())?;
     if let Some((path, save)) = &save {

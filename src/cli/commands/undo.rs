@@ -196,8 +196,7 @@ impl Undo<'_> {
         match ended.context(OfRun(run.number))? {
             Ended::Undone { because: None } => {
                 report_undone(self.tree, run)?;
-                let procedures = procedures.iter().map(String::as_str);
-                if let Some(elsewhere) = describe_left_elsewhere(procedures) {
+                if let Some(elsewhere) = describe_left_elsewhere(&procedures) {
                     out::line(Escaped(&elsewhere));
                 }
                 report_still_applied(self.tree, run, runs);

@@ -9,7 +9,7 @@ use crate::cli::args::VerifyArgs;
 use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::inputs;
-use crate::cli::lines::{labelled, path_line};
+use crate::cli::lines::{labelled, path_line, print_directories_of_no_instance};
 use crate::cli::recovery::{is_unfinished, state_of};
 use crate::cli::terminal::console;
 use crate::cli::terminal::out::{self, BAD, DIM, GOOD, WARN, count};
@@ -101,12 +101,7 @@ impl Compared {
         for changed in self.changed_objects() {
             labelled(BAD, "undo", changed);
         }
-        for directory in &verified.directories_of_no_instance {
-            let directory = Escaped(directory.as_str());
-            let text =
-                format!("`{directory}` belongs to no server or instance of `deployment.toml`");
-            labelled(WARN, "directory", text);
-        }
+        print_directories_of_no_instance(&verified.directories_of_no_instance);
         for name in &verified.unreadable {
             let name = Escaped(name);
             let text =

@@ -11,8 +11,7 @@ pub(crate) fn describe_undo(answer: &UndoAnswer) -> String {
     if !answer.possible {
         return format!("cannot be undone: {}", answer.why_not());
     }
-    let procedures = answer.unknown_elsewhere.iter().map(String::as_str);
-    match describe_elsewhere(procedures) {
+    match describe_elsewhere(&answer.unknown_elsewhere) {
         None => "can be undone".to_owned(),
         Some(elsewhere) => format!("can be undone; {elsewhere}"),
     }

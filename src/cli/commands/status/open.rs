@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::history::RunHistory;
+use crate::cli::named::open_questions;
 use crate::cli::recovery::{is_back, is_unfinished};
-use crate::cli::state_now::names_of;
-use crate::cli::terminal::out::{count, number, shell_quoted};
+use crate::cli::state_now::{operations_done, unavailable_now};
+use crate::cli::terminal::out::{number, shell_quoted};
 use crate::cli::views::plan::describe_operation;
 use crate::cli::views::steps::describe_step;
 use crate::deployment::lock::last_owner;
@@ -289,13 +290,12 @@ impl OpenRow {
             done
         };
         self.percent = percent(past, all as u64);
-        let unavailable = plan.unavailable_after(|operation| examined.is_done(operation.swap));
         if self.from_events {
             let note = "by the events alone: the slots are closed to this user";
             self.progress.push(note.to_owned());
         }
-        self.unavailable = (!unavailable.is_empty()).then(|| names_of(&unavailable));
-        self.done = format!("{} of {} done", number(done), count(all, "operation"));
+        self.unavailable = unavailable_now(plan, &examined);
+        self.done = operations_done(plan, &examined);
         self.problems = examined.problems;
         self.impossible = examined.impossible;
         self.irreparable = examined.irreparable;
@@ -344,76 +344,51 @@ fn next_operation<'p>(
     plan: &'p Plan,
     examined: &RunExamination,
 ) -> Option<(usize, &'p PlannedStep, &'p Operation)> {
-    let mut remaining = Vec::new();
-    let mut number = 0;
-    for step in &plan.steps {
-        for operation in &step.operations {
-            number += 1;
-            if !is_past(run, examined, operation) {
-                remaining.push((number, step, operation));
-            }
-        }
-    }
-    if is_back(run.state()) {
-        remaining.reverse();
-    }
-    remaining.into_iter().next()
+    let steps = plan.steps.iter();
+    let operations = steps.flat_map(|step| step.operations.iter().map(move |one| (step, one)));
+    let mut remaining = (1..)
+        .zip(operations)
+        .filter(|(_, (_, operation))| !is_past(run, examined, operation));
+    let (number, (step, operation)) = if is_back(run.state()) {
+        remaining.last()?
+    } else {
+        remaining.next()?
+    };
+    Some((number, step, operation))
 }
 
 /// Returns the manual step that the run waits at, with its text; backward the one to be rolled back.
 fn waiting_at(run: &Run, plan: &Plan, examined: &RunExamination) -> Option<WaitingStep> {
-    let mut steps: Vec<&PlannedStep> = plan.steps.iter().collect();
-    if is_back(run.state()) {
-        steps.reverse();
-    }
-    let again;
-    let answers = run.journal.answers();
-    for step in steps {
-        let answer = answers.get(step.id.as_str()).copied();
-        let text = match &step.manual {
-            Some(manual) if is_back(run.state()) && answer == Some(Answer::Done) => {
-                manual.undo.as_ref()?
-            }
-            Some(manual)
-                if !is_back(run.state())
-                    && !matches!(answer, Some(Answer::Done | Answer::Skipped)) =>
-            {
-                &manual.instructions
-            }
-            _ if step
-                .operations
-                .iter()
-                .all(|one| is_past(run, examined, one)) =>
-            {
-                // Packages that were rolled back by hand are done again by hand, too.
-                if step.undo.is_some()
-                    && !is_back(run.state())
-                    && answer == Some(Answer::RolledBack)
-                {
-                    again = step.again_by_hand();
-                    &again
-                } else {
-                    continue;
-                }
-            }
-            // Its packages are rolled back by hand first.
-            _ if is_back(run.state()) && answer != Some(Answer::RolledBack) => {
-                step.undo.as_ref()?
-            }
-            _ => return None,
-        };
-        let files: Vec<ManualFile> = step
-            .manual
-            .iter()
-            .flat_map(|manual| &manual.files)
-            .cloned()
-            .collect();
-        return Some(WaitingStep {
-            step: step.id.clone(),
-            text: text.clone(),
-            directory: (!files.is_empty()).then(|| run.directory.manual_step(&step.id)),
-            files,
-        });
-    }
-    None
+    let direction = if is_back(run.state()) {
+        Direction::Back
+    } else {
+        Direction::Forward
+    };
+    let asked = open_questions(plan, run, direction, |swap| examined.is_done(swap));
+    let step = *asked.first()?;
+    let is_past = |step: &PlannedStep| {
+        let mut operations = step.operations.iter();
+        operations.all(|operation| is_past(run, examined, operation))
+    };
+    // Operations of another step may come first. Packages are rolled back by hand before their files.
+    let is_other = |one: &&PlannedStep| one.id != step.id;
+    let is_next = match direction {
+        Direction::Forward => plan.steps.iter().take_while(is_other).all(is_past) && is_past(step),
+        Direction::Back => plan.steps.iter().rev().take_while(is_other).all(is_past),
+    };
+    let text = match (direction, &step.manual) {
+        _ if !is_next => return None,
+        (Direction::Forward, Some(manual)) => manual.instructions.clone(),
+        (Direction::Back, Some(manual)) => manual.undo.clone()?,
+        (Direction::Forward, None) => step.again_by_hand(),
+        (Direction::Back, None) => step.undo.clone()?,
+    };
+    let files = step.manual.iter().flat_map(|manual| &manual.files);
+    let files: Vec<ManualFile> = files.cloned().collect();
+    Some(WaitingStep {
+        step: step.id.clone(),
+        text,
+        directory: (!files.is_empty()).then(|| run.directory.manual_step(&step.id)),
+        files,
+    })
 }

@@ -9,7 +9,7 @@ use super::open::OpenRow;
 use super::state::DeploymentState;
 use super::{NewestRun, SiteStatus, Status};
 use crate::cli::advice::{TypedCommand, command_for};
-use crate::cli::lines::labelled;
+use crate::cli::lines::{labelled, print_directories_of_no_instance};
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, first_few, styled};
 use crate::cli::views::restarts::describe_restarts;
 use crate::cli::views::signatures::describe_signatures;
@@ -144,11 +144,8 @@ fn print_site(site: &SiteStatus, typed: &TypedCommand) {
         let text = format!("server {}; runs leave it out", Escaped(server));
         labelled(WARN, "offline", text);
     }
-    for directory in site.directories_of_no_instance.iter().flatten() {
-        let directory = Escaped(directory.as_str());
-        let text = format!("`{directory}` belongs to no server or instance of `deployment.toml`");
-        labelled(WARN, "directory", text);
-    }
+    let directories = site.directories_of_no_instance.as_deref();
+    print_directories_of_no_instance(directories.unwrap_or_default());
 }
 
 /// Prints what is known of an open run: who began it, why it stopped, what is unavailable, and its

@@ -12,9 +12,8 @@ use crate::cli::terminal::choices::choices;
 use crate::cli::terminal::out::{DIM, WARN, count, on_servers, signed, styled};
 use crate::cli::views::page::TextPage;
 use crate::journal::Direction;
-use crate::names::{Escaped, RelPath, columns};
+use crate::names::{Escaped, columns};
 use crate::plan::{Operation, OperationKind, Plan, TargetState};
-use crate::run::{RunExamination, SwapState};
 
 /// Style of labels that are no warning.
 const PLAIN: Style = Style::new();
@@ -82,26 +81,16 @@ pub(super) fn rollback(plan: &Plan, width: usize) -> String {
 }
 
 /// Lists what a recovery still has to do, in its order: operations, and the steps that it asks a person
-/// about. A rollback leaves some paths alone, or reaches only some swaps.
+/// about.
 pub(crate) fn remaining_operations(
     plan: &Plan,
-    progress: &RunExamination,
     direction: Direction,
-    left_alone: &BTreeSet<RelPath>,
-    only: Option<&BTreeSet<u32>>,
+    is_to_do: impl Fn(&Operation) -> bool,
     asked: &BTreeSet<&str>,
 ) -> Vec<String> {
-    let is_remaining = |operation: &Operation| match direction {
-        Direction::Forward => !progress.is_done(operation.swap),
-        Direction::Back => {
-            progress.swaps.get(&operation.swap) != Some(&SwapState::NotBegun)
-                && !left_alone.contains(&operation.at)
-                && only.is_none_or(|only| only.contains(&operation.swap))
-        }
-    };
     let mut lines = Vec::new();
     for step in &plan.steps {
-        for operation in step.operations.iter().filter(|one| is_remaining(one)) {
+        for operation in step.operations.iter().filter(|one| is_to_do(one)) {
             let (sign, word) = sign_and_word(operation.kind, direction);
             let target = on_servers(&operation.target, operation.server.as_deref());
             let mark = signed(sign);

@@ -3,8 +3,9 @@
 //! They are not escaped: each form does that where it writes them.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
-use crate::cli::terminal::out::{count, number, on_servers, size as bytes};
+use crate::cli::terminal::out::{count, list, number, on_servers, size as bytes};
 use crate::deployment::records::State;
 use crate::manifest::ComputerRestart;
 use crate::names::{Digest, Kb, RelPath, Version};
@@ -108,8 +109,7 @@ pub(crate) fn rollup_list(kbs: &[Kb]) -> String {
     if kbs.is_empty() {
         return "none".to_owned();
     }
-    let kbs: Vec<String> = kbs.iter().map(Kb::to_string).collect();
-    kbs.join(", ")
+    list(kbs)
 }
 
 /// Describes the size of the plan in one line.
@@ -164,40 +164,29 @@ impl Reversibility {
 }
 
 /// Describes what a rollback of procedures cannot restore; `None` without procedures.
-pub(crate) fn describe_elsewhere<'a>(
-    procedures: impl IntoIterator<Item = &'a str>,
+pub(crate) fn describe_elsewhere(
+    procedures: impl IntoIterator<Item = impl Display>,
 ) -> Option<String> {
-    restored_records(procedures, "can be restored")
+    restored_records(procedures, "can be")
 }
 
 /// Describes what a rollback of procedures has not restored; `None` without procedures.
-pub(crate) fn describe_left_elsewhere<'a>(
-    procedures: impl IntoIterator<Item = &'a str>,
+pub(crate) fn describe_left_elsewhere(
+    procedures: impl IntoIterator<Item = impl Display>,
 ) -> Option<String> {
-    let names: Vec<&str> = procedures.into_iter().collect();
-    let restored = match names.len() {
-        1 => "is restored",
-        _ => "are restored",
-    };
-    restored_records(names, restored)
+    restored_records(procedures, "are")
 }
 
-fn restored_records<'a>(
-    procedures: impl IntoIterator<Item = &'a str>,
-    restored: &str,
+fn restored_records(
+    procedures: impl IntoIterator<Item = impl Display>,
+    are: &str,
 ) -> Option<String> {
-    let names: Vec<&str> = procedures.into_iter().collect();
-    let (noun, record) = match names.len() {
-        0 => return None,
-        1 => ("procedure", "record"),
-        _ => ("procedures", "records"),
-    };
-    let names = names.join(", ");
-    let pronoun = if noun == "procedure" { "it" } else { "they" };
-    Some(format!(
-        "of the {noun} {names} the {record} {restored}; what {pronoun} changed elsewhere is \
-         not known to rollup"
-    ))
+    let names = list(procedures);
+    let sentence = format!(
+        "of procedures only the records {are} restored; what they changed elsewhere is not known \
+         to rollup: {names}"
+    );
+    (!names.is_empty()).then_some(sentence)
 }
 
 /// Describes the rollback of a plan without a point of no return.

@@ -13,7 +13,7 @@ use crate::cli::views::verdict::Verdict;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::events::{Attempt, EventSubject, RunSummary, Session};
-use crate::journal::{Damaged, Direction, Outcome, RunSignatures, RunState};
+use crate::journal::{Damaged, Direction, Outcome, RunState};
 use crate::plan::Plan;
 use crate::run::describe_run_state;
 
@@ -163,7 +163,9 @@ fn facts(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
     if let Some(at) = &summary.closed {
         facts.push(("closed", format_time(at)));
     }
-    facts.extend(signature_facts(&summary.signatures));
+    for signed in describe_signatures(&summary.signatures) {
+        facts.push(("signed", signed));
+    }
     for effect in &summary.effects {
         facts.push(("article", effect.clone()));
     }
@@ -177,14 +179,6 @@ fn facts(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
         facts.push(("expected", expected.to_string()));
     }
     facts
-}
-
-/// Returns who approved the plan, and who signed the manifest.
-fn signature_facts(signatures: &RunSignatures) -> Vec<(&'static str, String)> {
-    describe_signatures(signatures)
-        .into_iter()
-        .map(|line| ("signed", line))
-        .collect()
 }
 
 /// Compares the plan with the first attempt to apply it.
