@@ -545,7 +545,7 @@ fn there_is_a_report_whatever_happened_to_the_events() {
     );
     assert_prints(
         &|text| text.replacen("\"schema\":1", "\"schema\":2", 1).into(),
-        "is of a later version",
+        "of a later version",
     );
     assert_prints(
         &|text| text.replacen("\"took_us\":", "\"took\":", 2).into(),

@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::words::{console_state, describe_state, rollup_list};
+use super::words::{UNKNOWN, describe_state, net_state, rollup_list};
 use crate::cli::terminal::out::{count, on_servers, size};
 use crate::cli::views::summary::counted;
 use crate::names::RelPath;
 use crate::plan::{Operation, OperationKind, Plan, TargetState};
-
-/// State after the run in a plan without a payload.
-const UNKNOWN: &str = "unknown without a payload";
 
 /// Change that several targets share.
 pub(crate) struct ChangeRow {
@@ -73,20 +70,12 @@ pub(crate) fn changes(plan: &Plan) -> Vec<ChangeRow> {
 fn item_rows(items: Vec<NetChange<'_>>) -> Vec<ChangeRow> {
     let mut same: BTreeMap<(String, String), Vec<&Operation>> = BTreeMap::new();
     for (first, last) in items {
-        let versions = (item_state(&first.before), item_state(&last.after));
+        let versions = (net_state(&first.before), net_state(&last.after));
         same.entry(versions).or_default().push(last);
     }
     same.into_iter()
         .map(|((before, after), items)| ChangeRow::new(counted(&items, "item"), before, after))
         .collect()
-}
-
-fn item_state(state: &TargetState) -> String {
-    match state {
-        TargetState::Item { state, version, .. } => console_state(*state, version.as_ref()),
-        TargetState::Unknown => UNKNOWN.to_owned(),
-        _ => "not installed".to_owned(),
-    }
 }
 
 /// Returns a row for the files that are replaced, one for new ones and one for removed ones.

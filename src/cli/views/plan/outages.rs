@@ -233,17 +233,6 @@ pub(super) fn describe_permanent(plan: &Plan, outage: &OutageView<'_>) -> Option
     ))
 }
 
-/// Returns the items and the services among outages.
-pub(super) fn items_and_services<'p>(outages: &[OutageView<'p>]) -> [BTreeSet<&'p str>; 2] {
-    [OutageKind::Item, OutageKind::Service].map(|kind| {
-        outages
-            .iter()
-            .filter(|outage| outage.kind == kind)
-            .map(|outage| outage.target)
-            .collect()
-    })
-}
-
 /// Counts what the run of a plan makes unavailable.
 pub(crate) fn planned_unavailable(plan: &Plan) -> String {
     count_unavailable(&plan.outages())

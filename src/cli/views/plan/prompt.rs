@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::outages::{items_and_services, unavailable_count};
+use super::outages::planned_unavailable;
 use super::view::PlanView;
 use crate::cli::terminal::out::{count, wrapped};
 use crate::names::Escaped;
@@ -23,7 +23,7 @@ pub(crate) fn prompt_summary(plan: &Plan, width: usize) -> Vec<String> {
     let mut lines = vec![
         String::new(),
         format!("changes: {}{on}", view.size),
-        format!("outage: {}", outage(&view)),
+        format!("unavailable during the run: {}", outage(&view)),
         format!("undo: {}", view.undo.summary),
     ];
     for point in &view.undo.points {
@@ -38,21 +38,9 @@ pub(crate) fn prompt_summary(plan: &Plan, width: usize) -> Vec<String> {
 /// Counts what is unavailable during the run, and names the steps that last as long as a person
 /// takes.
 fn outage(view: &PlanView<'_>) -> String {
-    let [items, services] = items_and_services(&view.outages);
-    if items.is_empty() && services.is_empty() {
-        return "nothing becomes unavailable".to_owned();
-    }
-    let are = if items.len() + services.len() == 1 {
-        "is"
-    } else {
-        "are"
-    };
-    let unavailable = unavailable_count(&items, &services);
-    let mut text = format!("{unavailable} {are} unavailable during the run");
-    let mut waits: BTreeSet<&str> = BTreeSet::new();
-    for outage in &view.outages {
-        waits.extend(view.waits(outage));
-    }
+    let mut text = planned_unavailable(view.plan);
+    let waits = view.outages.iter().flat_map(|outage| view.waits(outage));
+    let waits: BTreeSet<&str> = waits.collect();
     if !waits.is_empty() {
         let waits = Vec::from_iter(waits).join("`, `");
         text.push_str(&format!(", as long as a person takes for step `{waits}`"));

@@ -46,23 +46,14 @@ fn points(view: &PlanView<'_>) -> Vec<String> {
             "Not checked, to be confirmed by you (`--confirm {id}`): {question}"
         ));
     }
-    points.extend(
-        view.undo
-            .points
-            .iter()
-            .map(|point| format!("Point of no return: {point}")),
-    );
-    points.extend(
-        view.permanent_outages
-            .iter()
-            .map(|outage| format!("Permanent: {outage}")),
-    );
-    points.extend(
-        view.warnings
-            .iter()
-            .map(|warning| format!("Warning: {warning}")),
-    );
-    points.extend(view.scope.iter().map(|line| format!("Scope: {line}")));
+    for (label, texts) in [
+        ("Point of no return", &view.undo.points),
+        ("Permanent", &view.permanent_outages),
+        ("Warning", &view.warnings),
+        ("Scope", &view.scope),
+    ] {
+        points.extend(texts.iter().map(|text| format!("{label}: {text}")));
+    }
     for step in &plan.steps {
         let Some(manual) = &step.manual else { continue };
         let title = if same_name(&step.title, &step.id) {

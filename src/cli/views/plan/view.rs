@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::outages::{OutageView, dependency_outages, describe_permanent, outages};
 use super::words::{
     OperationGroup, Reversibility, console_state, describe_size, documented_effects,
-    group_operations, plan_title, role_outage_lines, rollup_list, scope_lines, warnings,
+    group_operations, net_state, plan_title, role_outage_lines, rollup_list, scope_lines, warnings,
 };
 use crate::cli::terminal::out::{count, number, on_servers};
 use crate::deployment::records::State;
@@ -405,10 +405,7 @@ fn instance_view<'p>(
     let before = console_state(instance.state, instance.version.as_ref());
     let after = match operations.last().map(|last| &last.after) {
         None => before.clone(),
-        Some(TargetState::Item { state, version, .. }) => console_state(*state, version.as_ref()),
-        Some(TargetState::Procedure { state, .. }) => state.as_str().to_owned(),
-        Some(TargetState::Unknown) => "unknown".to_owned(),
-        Some(_) => String::new(),
+        Some(after) => net_state(after),
     };
     InstanceView {
         server: instance.server.as_deref(),

@@ -14,6 +14,9 @@ use crate::plan::{Operation, OperationKind, Plan, PlannedRollup, Subject, Swap, 
 /// Number of unmanaged entries from which a plan warns of them.
 const MANY_UNMANAGED: usize = 1_000;
 
+/// State after the run in a plan without a payload.
+pub(super) const UNKNOWN: &str = "unknown without a payload";
+
 /// Undo of a manual step that has none.
 pub(super) const NOT_POSSIBLE: &str =
     "not possible; once it is done, the step is a point of no return";
@@ -336,7 +339,7 @@ fn brief_state(target: &TargetState) -> String {
 pub(crate) fn describe_state(target: &TargetState) -> String {
     match target {
         TargetState::Nothing => "nothing".to_owned(),
-        TargetState::Unknown => "unknown without a payload".to_owned(),
+        TargetState::Unknown => UNKNOWN.to_owned(),
         TargetState::Item {
             state,
             version,
@@ -370,6 +373,16 @@ pub(super) fn console_state(state: State, version: Option<&Version>) -> String {
     match version {
         Some(version) if state == State::Verified => version.to_string(),
         _ => state.as_str().to_owned(),
+    }
+}
+
+/// Describes the state of an item or a procedure before or after a run.
+pub(super) fn net_state(target: &TargetState) -> String {
+    match target {
+        TargetState::Item { state, version, .. } => console_state(*state, version.as_ref()),
+        TargetState::Procedure { state, .. } => state.as_str().to_owned(),
+        TargetState::Unknown => UNKNOWN.to_owned(),
+        _ => State::NotInstalled.as_str().to_owned(),
     }
 }
 
