@@ -160,11 +160,17 @@ struct AdvisedCommand<'a> {
 impl AdvisedCommand<'_> {
     /// Adds an option that the command takes, unless the advice has it.
     fn add(&mut self, id: &str, option: &str) {
-        let takes = |arg: &Arg| arg.get_id() == id;
         let name = option.split(' ').next().unwrap_or_default();
         let long = format!("--{}", id.replace('_', "-"));
-        let is_same = |word: &&str| *word == name || word.split('=').next() == Some(&long);
-        if self.definition.get_arguments().any(takes) && !self.given.iter().any(is_same) {
+        if self
+            .definition
+            .get_arguments()
+            .any(|arg| arg.get_id() == id)
+            && !self
+                .given
+                .iter()
+                .any(|word| *word == name || word.split('=').next() == Some(&long))
+        {
             self.words.push(option.to_owned());
         }
     }
@@ -208,8 +214,10 @@ impl AdvisedCommand<'_> {
             let Some(long) = word.strip_prefix("--") else {
                 return true;
             };
-            let named = |arg: &&Arg| arg.get_long() == Some(long);
-            let option = self.definition.get_arguments().find(named);
+            let option = self
+                .definition
+                .get_arguments()
+                .find(|arg| arg.get_long() == Some(long));
             if option.is_some_and(|option| option.get_action().takes_values()) {
                 words.next();
             }

@@ -26,7 +26,7 @@ use crate::deployment::lock::{check_rollup_directory, held};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::{DiskError, Tree, path as rel};
-use crate::document::{Code, Finding, Findings, RenderOptions, Severity, Source};
+use crate::document::{Code, Findings, RenderOptions, Severity, Source};
 use crate::journal::{Run, runs};
 use crate::manifest::{self, Checks, Manifest};
 use crate::names::{Escaped, Kb, escaped_path};
@@ -353,8 +353,11 @@ pub(super) fn parse_manifest(
 fn invalid_document(source: &Source, mut findings: Findings) -> Failure {
     findings.retain(|finding| finding.level == Severity::Error);
     // A manifest that removes an item that is not removable is still valid.
-    let is_not_ready = |finding: &&Finding| finding.code == Code::NotRemovable;
-    let exit = if findings.sorted().iter().all(is_not_ready) {
+    let exit = if findings
+        .sorted()
+        .iter()
+        .all(|finding| finding.code == Code::NotRemovable)
+    {
         Exit::NotReady
     } else {
         Exit::Invalid
@@ -490,6 +493,8 @@ pub(super) fn read_consistently<T>(
 
 /// Returns the number of records of every run: a writer changes it first and last.
 fn record_counts(tree: &Tree) -> anyhow::Result<Vec<(u32, usize)>> {
-    let count = |run: &Run| (run.number, run.journal.entries.len());
-    Ok(runs(tree)?.iter().map(count).collect())
+    Ok(runs(tree)?
+        .iter()
+        .map(|run| (run.number, run.journal.entries.len()))
+        .collect())
 }

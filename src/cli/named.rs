@@ -32,11 +32,10 @@ pub(super) fn find_run<'a>(
         newest_first.find(is_wanted)
     } else {
         let number = named.parse().ok();
-        let by_name = |run: &&Run| run.name().eq_ignore_ascii_case(named);
         let by_number = |run: &&Run| Some(run.number) == number;
         let exact = runs
             .iter()
-            .find(by_name)
+            .find(|run| run.name().eq_ignore_ascii_case(named))
             .or_else(|| runs.iter().find(by_number));
         exact.or_else(|| newest_of_rollup(runs, named.parse().ok()?, is_wanted))
     };
@@ -45,8 +44,10 @@ pub(super) fn find_run<'a>(
 
 /// Returns the newest wanted run of a rollup, or else its newest run.
 fn newest_of_rollup(runs: &[Run], kb: Kb, is_wanted: impl Fn(&&Run) -> bool) -> Option<&Run> {
-    let is_of_rollup = |run: &&Run| run.kb == Some(kb) || run.recorded_by_hand() == Some(kb);
-    let mut newest_first = runs.iter().rev().filter(is_of_rollup);
+    let mut newest_first = runs
+        .iter()
+        .rev()
+        .filter(|run| run.kb == Some(kb) || run.recorded_by_hand() == Some(kb));
     let newest = newest_first.clone().next();
     newest_first.find(is_wanted).or(newest)
 }

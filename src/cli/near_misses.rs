@@ -94,8 +94,10 @@ fn nearest_file(path: &Path) -> Option<PathBuf> {
         .filter_map(|file| file.file_name()?.to_str())
         .collect();
     let with_ending = format!("{name}.toml");
-    let wanted = |known: &&&str| known.eq_ignore_ascii_case(&with_ending);
-    let found = names.iter().find(wanted).copied();
+    let found = names
+        .iter()
+        .find(|known| known.eq_ignore_ascii_case(&with_ending))
+        .copied();
     let found = found.or_else(|| {
         let is_long = name.len() > 4 && name.contains('.');
         let documents = names.iter().copied().filter(|_| is_long);

@@ -9,7 +9,6 @@ use super::inputs::open_deployment;
 use super::run_summary::summary_of;
 use super::views::plan::Rehearsal;
 use crate::cli::exit::Exit;
-use crate::events::Attempt;
 use crate::journal::{Direction, Outcome, Run, runs};
 use crate::plan::Plan;
 
@@ -31,9 +30,11 @@ pub(super) fn rehearsal_of(plan: &Plan, lab: Option<&Path>) -> anyhow::Result<Op
     };
     for run in runs.iter().rev().filter(is_same) {
         let (summary, _) = summary_of(tree, run);
-        let is_applied =
-            |attempt: &&Attempt| attempt.outcome == Some(Outcome::Applied) && !attempt.partial;
-        let Some(attempt) = summary.attempts.iter().find(is_applied) else {
+        let Some(attempt) = summary
+            .attempts
+            .iter()
+            .find(|attempt| attempt.outcome == Some(Outcome::Applied) && !attempt.partial)
+        else {
             continue;
         };
         let waits = attempt.waits.iter();

@@ -127,8 +127,8 @@ struct PlanFile {
 
 impl PlanFile {
     fn parse(text: &[u8]) -> Result<Self, PlanFileError> {
-        let not_a_plan = |error: serde_json::Error| PlanFileError::NotAPlan(error.to_string());
-        let mut plan: Value = serde_json::from_slice(text).map_err(not_a_plan)?;
+        let mut plan: Value = serde_json::from_slice(text)
+            .map_err(|error| PlanFileError::NotAPlan(error.to_string()))?;
         let (mut manifest_text, mut manifest_signature) = (None, None);
         if let Some(keys) = plan.as_object_mut() {
             manifest_text = keys.remove("manifest_text");

@@ -308,10 +308,14 @@ pub(super) fn check_kept(
 /// Refuses approvals that a staged run does not have: nothing can be added to its records.
 fn refuse_others(tree: &Tree, run: &Run, given: &GivenApprovals) -> anyhow::Result<()> {
     let kept = kept_approvals(tree, &run.directory)?;
-    let is_kept = |one: &GivenApproval| kept.iter().any(|kept| kept.signed == one.signed);
     let opened = run.journal.opened();
     let without = opened.and_then(|opened| opened.signatures.without_approval.as_ref());
-    if given.approvals.iter().all(is_kept) && (given.without.is_none() || without.is_some()) {
+    if given
+        .approvals
+        .iter()
+        .all(|one| kept.iter().any(|kept| kept.signed == one.signed))
+        && (given.without.is_none() || without.is_some())
+    {
         return Ok(());
     }
     let name = run.name();

@@ -14,7 +14,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Damaged, JournalError, Outcome, Run, RunState, runs};
 use crate::names::Escaped;
-use crate::plan::{Operation, Plan};
+use crate::plan::Plan;
 use crate::run::{RunExamination, examine, keeps_objects, left_by_rollback, load_plan};
 
 use super::recovery::{is_unfinished, state_of};
@@ -222,8 +222,11 @@ impl<'a> ReadRecords<'a> {
                 cleared.join(", ")
             ));
         }
-        let went_on = |run: &&Run| before.get(&key_of(run)) != now.get(&key_of(run));
-        match self.runs.iter().rfind(went_on) {
+        match self
+            .runs
+            .iter()
+            .rfind(|run| before.get(&key_of(run)) != now.get(&key_of(run)))
+        {
             None => unchanged(self.line_of(number)),
             Some(run) if matches!(run.state(), RunState::Staging | RunState::Staged) => {
                 unchanged(Some(self.line(run)))
@@ -289,8 +292,11 @@ fn examined(tree: &Tree, run: &Run) -> Option<(Plan, RunExamination)> {
 
 /// Describes how many operations of a run are done.
 pub(super) fn operations_done(plan: &Plan, examined: &RunExamination) -> String {
-    let is_done = |operation: &&Operation| examined.is_done(operation.swap);
-    let done = out::number(plan.operations().filter(is_done).count() as u64);
+    let done = out::number(
+        plan.operations()
+            .filter(|operation| examined.is_done(operation.swap))
+            .count() as u64,
+    );
     let all = out::count(plan.operations().count(), "operation");
     format!("{done} of {all} done")
 }

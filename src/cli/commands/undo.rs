@@ -298,8 +298,10 @@ fn report_still_applied(tree: &Tree, undone: &Run, runs: &[Run]) {
     if !applied.contains(kb) {
         return;
     }
-    let is_by = |run: &&Run| run.number != undone.number && run.kb == Some(kb) && run.is_done();
-    let by = match runs.iter().rfind(is_by) {
+    let by = match runs
+        .iter()
+        .rfind(|run| run.number != undone.number && run.kb == Some(kb) && run.is_done())
+    {
         Some(run) => format!("run {}", run.name()),
         None => "its record in `applied`".to_owned(),
     };

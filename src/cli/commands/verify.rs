@@ -44,15 +44,18 @@ pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     if compared.open.is_some() && holder(&site.tree)?.is_some() {
         bail!(held(&site.tree));
     }
-    let is_damaged = |run: &Run| run.fault.is_some();
-    let exit =
-        if !compared.verified.faults.is_empty() || compared.open.as_ref().is_some_and(is_damaged) {
-            Exit::NeedsAttention
-        } else if compared.differences() == 0 && compared.open.is_none() {
-            Exit::Ok
-        } else {
-            Exit::Mismatch
-        };
+    let exit = if !compared.verified.faults.is_empty()
+        || compared
+            .open
+            .as_ref()
+            .is_some_and(|run| run.fault.is_some())
+    {
+        Exit::NeedsAttention
+    } else if compared.differences() == 0 && compared.open.is_none() {
+        Exit::Ok
+    } else {
+        Exit::Mismatch
+    };
     show(args.format, exit, compared, |compared| {
         compared.print_differences();
         compared.print_verdict(&TypedCommand::on(site.tree.path()));

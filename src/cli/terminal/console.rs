@@ -209,8 +209,9 @@ impl QueueWriter<QueuedOutput> for Terminal {
             (QueuedOutput::Text(stream, text), None) => out::write(stream, &text),
             (QueuedOutput::Phase(phase), _) => {
                 self.shown = None;
-                let shown = |_| ShownPhase::new(phase.clone(), self.last_drawn);
-                self.shown = phase.upgrade().map(shown);
+                self.shown = phase
+                    .upgrade()
+                    .map(|_| ShownPhase::new(phase.clone(), self.last_drawn));
             }
         }
     }

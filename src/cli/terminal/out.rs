@@ -217,8 +217,11 @@ pub(super) fn screen() -> Option<usize> {
 /// Formats a path for a shell: in quotes if the shell would split or expand it.
 pub(crate) fn shell_quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
+    if !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || "/._-+:@%".contains(c))
+    {
         text
     } else {
         format!("'{}'", text.replace('\'', "'\\''"))

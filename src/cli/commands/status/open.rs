@@ -282,8 +282,10 @@ impl OpenRow {
                 swap: operation.swap,
             });
         }
-        let is_done = |operation: &&Operation| examined.is_done(operation.swap);
-        let done = plan.operations().filter(is_done).count() as u64;
+        let done = plan
+            .operations()
+            .filter(|operation| examined.is_done(operation.swap))
+            .count() as u64;
         let past = if is_back(run.state()) {
             all as u64 - done
         } else {
