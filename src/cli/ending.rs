@@ -10,7 +10,7 @@ use crate::cli::terminal::signals::handle_signals;
 use crate::cli::terminal::{RunOptions, RunProgress};
 use crate::cli::views::restarts::describe_restarts;
 use crate::cli::views::summary;
-use crate::cli::views::undo::describe_way_back;
+use crate::cli::views::undo::describe_undo_command;
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
@@ -76,7 +76,7 @@ pub(super) fn report_undo(tree: &Tree, site: Option<&Description>, name: &str) {
     let Ok(Ok(answers)) = answers else { return };
     if let Some(answer) = answers.get(&run.number) {
         let number = run.number.to_string();
-        let undo = describe_way_back(tree.path(), &number, answer);
+        let undo = describe_undo_command(tree.path(), &number, answer);
         let label = if answer.possible { "undo:" } else { "it" };
         out::line(format_args!("{label} {}", Escaped(&undo)));
     }

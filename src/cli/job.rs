@@ -440,7 +440,7 @@ impl Job {
             ..
         } = locked;
         if options.preview == Preview::Printed {
-            out::line(views::plan::text(plan, out::width(), Reasons::chosen()));
+            out::line(views::plan::text(plan, Reasons::chosen()));
         }
         let mut given = options.confirm.to_vec();
         if let Some(staged) = staged {
@@ -458,9 +458,7 @@ impl Job {
         warn_of_risk(self.tree());
         let confirmed = confirmations(plan, &given)?;
         if !options.yes {
-            views::plan::prompt_summary(plan, out::width())
-                .iter()
-                .for_each(out::line);
+            out::line(views::plan::prompt_summary(plan));
         }
         let path = self.tree().path().display().to_string();
         let question = format!(

@@ -405,7 +405,7 @@ fn too_few(
         let people = people.iter().map(|&person| &signers.people()[person]);
         let names = list(people.map(|person| person.names.join(" alias ")));
         if names.is_empty() {
-            "nobody".to_owned()
+            "no one".to_owned()
         } else {
             Escaped(&names).to_string()
         }

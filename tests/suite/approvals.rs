@@ -125,7 +125,7 @@ fn two_of_three_approve() {
     refuses(
         &world,
         "",
-        "the approval of 2 different people of `allowed_signers` is required; given by nobody; others who \
+        "the approval of 2 different people of `allowed_signers` is required; given by no one; others who \
          can give it now: alice@example.com, bob@example.com, carol@example.com",
     );
     approve(&world, "alice", ALICE, UNTIL);

@@ -154,7 +154,7 @@ fn the_prompt_ends_with_the_change_the_outage_the_rollback_and_the_deployment() 
     let last = lines[at - 3..=at].join("\n");
     for words in [
         "changes: 3 operations in 3 steps",
-        "outage: 1 item is unavailable during the run",
+        "unavailable during the run: 1 item",
         "undo: everything can be rolled back",
         "Apply KB100001 to small in deployment? [y/N]",
     ] {

@@ -84,7 +84,7 @@ fn dry_run(
     match preview(job)? {
         Planned::Nothing(nothing) => report_nothing_to_do(&nothing, format),
         Planned::Plan(plan) => {
-            out::line(views::plan::text(&plan, out::width(), Reasons::chosen()));
+            out::line(views::plan::text(&plan, Reasons::chosen()));
             refuse(job.preflight(&plan)?.all())?;
             warn_of_risk(job.tree());
             let staged = staged_run(job.tree())?;

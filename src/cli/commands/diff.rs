@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs::{self, LoadedManifest};
 use crate::cli::saved::SavedPlan;
-use crate::cli::terminal::out::{self, BOLD, DIM, count, number, styled, wrapped};
+use crate::cli::terminal::out::{self, BOLD, DIM, count, list, number, styled, wrapped};
 use crate::manifest::{ChangeKind, ManifestDifference, ManifestTable, compare};
 use crate::names::{Escaped, Kb, Version, columns};
 
@@ -217,10 +217,12 @@ fn whole(difference: &ManifestDifference) -> Option<&Map<String, Value>> {
 
 /// Returns the file and line of each side that has a line.
 fn places(difference: &ManifestDifference, [old, new]: &[String; 2]) -> String {
-    let places = [(old, difference.old_line), (new, difference.new_line)]
-        .into_iter()
-        .filter_map(|(name, line)| Some(format!("{name}:{}", line?)));
-    places.collect::<Vec<_>>().join(", ")
+    let sides = [(old, difference.old_line), (new, difference.new_line)];
+    list(
+        sides
+            .into_iter()
+            .filter_map(|(name, line)| Some(format!("{name}:{}", line?))),
+    )
 }
 
 /// Returns the subject of a difference: its key, and the entry if the heading does not name it.
@@ -243,10 +245,7 @@ fn value_text(key: &str, value: &Value) -> String {
         // A line break is not a control character to be escaped; the text is wrapped again anyway.
         Value::String(text) => Escaped(&text.lines().collect::<Vec<_>>().join(" ")).to_string(),
         Value::Number(value) => number(value.as_u64().unwrap_or_default()),
-        Value::Array(values) => {
-            let values: Vec<String> = values.iter().map(|value| value_text(key, value)).collect();
-            values.join(", ")
-        }
+        Value::Array(values) => list(values.iter().map(|value| value_text(key, value))),
         // A range, or an alternative of a prerequisite.
         Value::Object(values) if TABLE_KEYS.contains(&key) => {
             format!("{{ {} }}", key_texts(values).join(", "))
@@ -270,11 +269,10 @@ fn summary(differences: &[ManifestDifference]) -> String {
     for difference in differences {
         *kinds.entry(difference.kind).or_default() += 1;
     }
-    let mut texts = Vec::new();
-    for (kind, count) in kinds {
+    let counts = kinds.into_iter().map(|(kind, count)| {
         let (_, word, _) = sign_word_and_style(kind);
-        texts.push(format!("{} {word}", number(count as u64)));
-    }
+        format!("{} {word}", number(count as u64))
+    });
     let all = count(differences.len(), "difference");
-    format!("{all}: {}", texts.join(", "))
+    format!("{all}: {}", list(counts))
 }

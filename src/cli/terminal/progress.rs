@@ -203,14 +203,15 @@ impl RunProgress {
                 let result = describe_answer(*answer, Some(by), *from);
                 console::offer(&format!("  step {step} {}", Escaped(&result)));
             }
-            Event::Turned { why, direction } => {
-                if *direction == Direction::Back {
-                    let line = format!("rolling back: {}", Escaped(why));
-                    match why.as_str() {
-                        // It was asked for.
-                        "undo" => self.print(&line),
-                        _ => console::offer(&line),
-                    }
+            Event::Turned {
+                why,
+                direction: Direction::Back,
+            } => {
+                let line = format!("rolling back: {}", Escaped(why));
+                match why.as_str() {
+                    // It was asked for.
+                    "undo" => self.print(&line),
+                    _ => console::offer(&line),
                 }
             }
             Event::RestartRequired { service, servers } => {
@@ -224,6 +225,7 @@ impl RunProgress {
             }
             Event::Began(_)
             | Event::Swapped { .. }
+            | Event::Turned { .. }
             | Event::Closed { .. }
             | Event::Sync { .. }
             | Event::Asked { .. }

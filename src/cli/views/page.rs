@@ -4,19 +4,21 @@ use std::fmt::Display;
 
 use anstyle::Style;
 
-use crate::cli::terminal::out::{BOLD, styled, wrapped};
+use crate::cli::terminal::out::{self, BOLD, styled, wrapped};
 use crate::names::Escaped;
 
-/// Page of text, no wider than `width` as far as words allow it.
+/// Page of text, no wider than the screen as far as words allow it.
 pub(super) struct TextPage {
     pub(super) width: usize,
     lines: Vec<String>,
 }
 
 impl TextPage {
-    pub(super) fn new(width: usize) -> Self {
-        let lines = Vec::new();
-        Self { width, lines }
+    pub(super) fn new() -> Self {
+        Self {
+            width: out::width(),
+            lines: Vec::new(),
+        }
     }
 
     /// Adds lines that keep their layout.

@@ -18,7 +18,7 @@ pub(crate) fn describe_undo(answer: &UndoAnswer) -> String {
 }
 
 /// Describes how to undo a finished run, or why that is not possible.
-pub(crate) fn describe_way_back(deployment: &Path, run: &str, answer: &UndoAnswer) -> String {
+pub(crate) fn describe_undo_command(deployment: &Path, run: &str, answer: &UndoAnswer) -> String {
     if answer.possible {
         let undo = command_for(deployment, &format!("undo {run}"));
         format!("`{undo}` rolls it back")

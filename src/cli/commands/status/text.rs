@@ -13,7 +13,7 @@ use crate::cli::lines::{labelled, print_directories_of_no_instance};
 use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, first_few, styled};
 use crate::cli::views::restarts::describe_restarts;
 use crate::cli::views::signatures::describe_signatures;
-use crate::cli::views::undo::describe_way_back;
+use crate::cli::views::undo::describe_undo_command;
 use crate::journal::PendingAction;
 use crate::names::Escaped;
 
@@ -33,7 +33,7 @@ pub(super) fn print(status: &Status) {
     let typed = TypedCommand::on(&status.path);
     print_site(&status.site, &typed);
     if let (Some(NewestRun { run, undo }), None) = (&status.newest, &status.open) {
-        let undo = describe_way_back(&status.path, run, undo);
+        let undo = describe_undo_command(&status.path, run, undo);
         out::line(format_args!("newest run: {run}; {undo}"));
     }
     print_undo_data(status);

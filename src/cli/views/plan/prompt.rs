@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use super::outages::planned_unavailable;
 use super::view::PlanView;
-use crate::cli::terminal::out::{count, wrapped};
-use crate::names::Escaped;
+use crate::cli::terminal::out::count;
+use crate::cli::views::page::TextPage;
 use crate::plan::Plan;
 
 /// Returns the lines to read last before a plan is confirmed.
-pub(crate) fn prompt_summary(plan: &Plan, width: usize) -> Vec<String> {
+pub(crate) fn prompt_summary(plan: &Plan) -> String {
     let view = PlanView::of(plan);
     let servers: BTreeSet<&str> = plan
         .operations()
@@ -20,19 +20,18 @@ pub(crate) fn prompt_summary(plan: &Plan, width: usize) -> Vec<String> {
         0 => String::new(),
         servers => format!(", on {}", count(servers, "server")),
     };
-    let mut lines = vec![
-        String::new(),
-        format!("changes: {}{on}", view.size),
-        format!("unavailable during the run: {}", outage(&view)),
-        format!("undo: {}", view.undo.summary),
-    ];
+    let mut page = TextPage::new();
+    page.wrap("\n", &format!("changes: {}{on}", view.size), 2);
+    page.wrap(
+        "",
+        &format!("unavailable during the run: {}", outage(&view)),
+        2,
+    );
+    page.wrap("", &format!("undo: {}", view.undo.summary), 2);
     for point in &view.undo.points {
-        lines.push(format!("point of no return: {point}"));
+        page.wrap("", &format!("point of no return: {point}"), 2);
     }
-    for line in &mut lines {
-        *line = wrapped(&Escaped(line).to_string(), width, "  ");
-    }
-    lines
+    page.text()
 }
 
 /// Counts what is unavailable during the run, and names the steps that last as long as a person

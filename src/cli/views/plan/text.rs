@@ -40,10 +40,10 @@ impl Reasons {
     }
 }
 
-/// Formats the plan line by line, no wider than `width` as far as words allow it.
-pub(crate) fn text(plan: &Plan, width: usize, reasons: Reasons) -> String {
+/// Formats the plan line by line.
+pub(crate) fn text(plan: &Plan, reasons: Reasons) -> String {
     let view = PlanView::of(plan);
-    let mut page = TextPage::new(width);
+    let mut page = TextPage::new();
     head(&mut page, &view);
     for step_view in &view.steps {
         page.gap();
@@ -58,9 +58,9 @@ pub(crate) fn text(plan: &Plan, width: usize, reasons: Reasons) -> String {
 
 /// Formats the exact rollback of a plan: the operations of `undo`, each followed by the state that
 /// it restores.
-pub(super) fn rollback(plan: &Plan, width: usize) -> String {
+pub(super) fn rollback(plan: &Plan) -> String {
     let view = PlanView::of(plan);
-    let mut page = TextPage::new(width);
+    let mut page = TextPage::new();
     let head = match &plan.digest {
         Some(digest) => format!("rollback of plan {digest}"),
         None => "rollback, as far as it is known without a payload".to_owned(),

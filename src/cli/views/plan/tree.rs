@@ -6,19 +6,19 @@ use anstyle::Style;
 use super::view::{InstanceView, PlanView};
 use super::words::WITHOUT_CONSOLE;
 use crate::cli::table::{TableRow, table};
-use crate::cli::terminal::out::{BOLD, CHANGED, DIM, GONE, GOOD, list};
+use crate::cli::terminal::out::{self, BOLD, CHANGED, DIM, GONE, GOOD, list};
 use crate::names::Escaped;
 use crate::plan::Plan;
 
-/// Formats the tree, no wider than `width` as far as names allow it.
-pub(super) fn text(plan: &Plan, width: usize) -> String {
+/// Formats the tree, no wider than the screen as far as names allow it.
+pub(super) fn text(plan: &Plan) -> String {
     let view = PlanView::of(plan);
     if view.console.is_empty() {
         return WITHOUT_CONSOLE.to_owned();
     }
     let deployment = Escaped(&plan.deployment).to_string();
     let heads = [&*deployment, "before", "queued", "after"];
-    table(heads, &tree_rows(&view), width).join("\n")
+    table(heads, &tree_rows(&view), out::width()).join("\n")
 }
 
 fn tree_rows(view: &PlanView<'_>) -> Vec<TableRow<4>> {

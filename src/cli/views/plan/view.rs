@@ -9,7 +9,7 @@ use super::words::{
     OperationGroup, Reversibility, console_state, describe_size, documented_effects,
     group_operations, net_state, plan_title, role_outage_lines, rollup_list, scope_lines, warnings,
 };
-use crate::cli::terminal::out::{count, number, on_servers};
+use crate::cli::terminal::out::{count, list, number, on_servers};
 use crate::deployment::records::State;
 use crate::names::{Digest, RelPath};
 use crate::plan::{
@@ -328,8 +328,8 @@ fn unchanged(step: &PlannedStep) -> Vec<(String, &str)> {
     step.nothing
         .chunk_by(|one, next| one.why == next.why)
         .map(|same| {
-            let targets: Vec<&str> = same.iter().map(|one| one.target.as_str()).collect();
-            (targets.join(", "), same[0].why.as_str())
+            let targets = list(same.iter().map(|one| &one.target));
+            (targets, same[0].why.as_str())
         })
         .collect()
 }

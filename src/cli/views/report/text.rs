@@ -18,9 +18,9 @@ const NARROW: usize = 70;
 /// Column in which the notes on a time begin.
 const NOTES: usize = 38;
 
-/// Formats the report line by line, no wider than `width` as far as words allow it.
-pub(super) fn text(view: &ReportView, width: usize) -> String {
-    let mut page = TextPage::new(width);
+/// Formats the report line by line.
+pub(super) fn text(view: &ReportView) -> String {
+    let mut page = TextPage::new();
     head(&mut page, view);
     for one in &view.attempts {
         attempt(&mut page, one);
@@ -123,18 +123,18 @@ fn attempt(page: &mut TextPage, attempt: &AttemptView) {
         );
     }
     let steps = attempt.steps.iter();
-    let heads = ["step", "from", "took", "sync", "done"];
-    let rows = steps.map(|row| [&row.name, &row.from, &row.took, &row.sync, &row.operations]);
+    let heads = ["from", "took", "sync", "done", "step"];
+    let rows = steps.map(|row| [&row.from, &row.took, &row.sync, &row.operations, &row.name]);
     timed(page, "steps", heads, rows);
     let servers = attempt.servers.iter();
-    let heads = ["server", "from", "to", "renames", "done"];
+    let heads = ["from", "to", "renames", "done", "server"];
     let rows = servers.map(|row| {
         [
-            &row.server,
             &row.from,
             &row.to,
             &row.renaming,
             &row.operations,
+            &row.server,
         ]
     });
     timed(page, "servers", heads, rows);
