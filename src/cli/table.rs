@@ -43,7 +43,11 @@ pub(super) fn table<const N: usize>(
         for (at, (cell, style)) in cells.iter().zip(styles).take(fitting).enumerate() {
             let gap = if at + 1 < fitting { GAP } else { 0 };
             let text = padded(cell, widths[at] + gap);
-            line.push_str(&text.replacen(cell, &styled(*style, cell), 1));
+            line.push_str(&if cell.is_empty() {
+                text
+            } else {
+                text.replacen(cell, &styled(*style, cell), 1)
+            });
         }
         line.trim_end().to_owned()
     };

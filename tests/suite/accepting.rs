@@ -103,7 +103,7 @@ fn drift_that_is_accepted_matches_from_then_on() {
         "only records change"
     );
     ran.prints("accepted as run 0002-accept: 5 differences")
-        .prints("rewrote 2 records");
+        .prints("rewrote the records of 2 items");
     world
         .run("verify")
         .exits_with(exit::OK)

@@ -224,7 +224,7 @@ fn the_last_run_is_reported_even_if_its_journal_is_damaged() {
         .run("report last")
         .exits_with(exit::USAGE)
         .prints("there is no run yet")
-        .prints("makes the first one");
+        .prints("makes the first run");
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let at = world.run_directory(RUN).join("journal");
     let text = fs::read_to_string(&at).expect("a journal");

@@ -31,7 +31,7 @@ pub(crate) fn lines(plan: &Plan, journal: &Journal) -> Vec<String> {
     lines.extend(described(Store, "stored", "package"));
     lines.extend(described(Initialize, "ran", "procedure"));
     lines.extend(service_lines(plan));
-    lines.extend(described(Accept, "rewrote", "record"));
+    lines.extend(described(Accept, "rewrote the records of", "item"));
     lines.extend(manual_steps(plan, journal));
     lines
 }

@@ -177,6 +177,7 @@ impl<'a> RunDocument<'a> {
 
 /// Prints a line of the description of a run.
 fn line(text: &str) {
+    let text = out::wrapped(text, out::width(), "    ");
     out::line(format_args!("  {text}"));
 }
 

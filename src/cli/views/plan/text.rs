@@ -151,15 +151,10 @@ fn head(page: &mut TextPage, view: &PlanView<'_>) {
     labelled(WARN, "permanent", &view.permanent_outages);
     // Taken literally, the article includes them.
     for step in &view.left_out {
-        page.labelled(
-            WARN,
-            "left out",
-            &format!(
-                "of {}, as not installed here (`--include-missing` includes them): {}",
-                step.id,
-                step.left_out.join(", ")
-            ),
-        );
+        let id = &step.id;
+        let label =
+            format!("left out of {id}, as not installed here (`--include-missing` includes them)");
+        page.labelled(WARN, &label, &step.left_out.join(", "));
     }
 }
 
