@@ -186,12 +186,8 @@ fn open_tree(path: &Path) -> Result<Tree, Failure> {
     if path.is_dir() {
         return Ok(Tree::open(path)?);
     }
-    let advice = if path.exists() {
-        "name the directory with the `deployment.toml`"
-    } else {
-        "check the path; a deployment is a directory with a `deployment.toml`"
-    };
     let reason = format!("there is no deployment `{}`", path.display());
+    let advice = "check the path; a deployment is a directory with a `deployment.toml`";
     Err(Failure::no_input(reason).next(advice))
 }
 
@@ -459,12 +455,8 @@ pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
     if given.is_dir() {
         return Ok(given.to_owned());
     }
-    let advice = if given.exists() {
-        "name the directory with the files"
-    } else {
-        "check the path; `-p DIR` is the directory with the vendor's files"
-    };
     let reason = format!("there is no payload directory `{}`", given.display());
+    let advice = "check the path; `-p DIR` is the directory with the vendor's files";
     Err(Failure::no_input(reason).next(advice))
 }
 

@@ -543,6 +543,17 @@ pub(super) fn preview(job: &Job) -> anyhow::Result<Planned> {
     Ok(planned)
 }
 
+/// Plans as [`preview`] does; returns `None` if there is nothing to do, after reporting that.
+pub(super) fn preview_or_report(job: &Job, format: Format) -> anyhow::Result<Option<Box<Plan>>> {
+    Ok(match preview(job)? {
+        Planned::Plan(plan) => Some(plan),
+        Planned::Nothing(nothing) => {
+            report_nothing_to_do(&nothing, format);
+            None
+        }
+    })
+}
+
 pub(super) fn report_nothing_to_do(nothing: &NothingToDo, format: Format) {
     if format == Format::Json {
         Envelope::nothing(nothing).print();

@@ -13,7 +13,7 @@ use crate::cli::args::RehearseArgs;
 use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::job::{Job, preview, report_nothing_to_do};
+use crate::cli::job::{Job, preview_or_report};
 use crate::cli::signed::{REHEARSAL, requires_approvals};
 use crate::cli::terminal::Signals;
 use crate::cli::terminal::console;
@@ -22,7 +22,7 @@ use crate::journal::Direction;
 use crate::manifest::Rollup;
 use crate::names::{Digest, Escaped};
 use crate::phase::Phase;
-use crate::plan::{Plan, Planned};
+use crate::plan::Plan;
 use crate::rehearse::{
     CrashPhase, CrashProgress, CrashRehearsal, CrashReport, CrashRow, FailedPoint, Lab, Program,
     crash_everywhere,
@@ -39,12 +39,8 @@ pub(super) fn everywhere(
     lab: &Lab,
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
-    let plan = match preview(job)? {
-        Planned::Plan(plan) => plan,
-        Planned::Nothing(nothing) => {
-            report_nothing_to_do(&nothing, args.format);
-            return Ok(Exit::Ok);
-        }
+    let Some(plan) = preview_or_report(job, args.format)? else {
+        return Ok(Exit::Ok);
     };
     let confirmed = confirmations(&plan, confirm)?;
     let path = std::env::current_exe().context("cannot find the path of this program")?;

@@ -9,14 +9,14 @@ use crate::cli::args::Format;
 use crate::cli::commands::apply::run_job;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::job::{BeginOptions, Job, preview, report_nothing_to_do};
+use crate::cli::job::{BeginOptions, Job, preview_or_report};
 use crate::cli::named::require_step;
 use crate::cli::terminal::out::{self, count, count_of, number};
 use crate::cli::views::plan::describe_operation;
 use crate::deployment::description::Description;
 use crate::manifest::Manifest;
 use crate::names::same_name;
-use crate::plan::{Operation, Plan, Planned, PlannedStep};
+use crate::plan::{Operation, Plan, PlannedStep};
 use crate::rehearse::{FailingSwap, Times, TreeSnapshot};
 
 /// Checks that the manifest has the named step; a number is checked against the plan later.
@@ -40,12 +40,8 @@ pub(super) fn rehearse(
     job: &Job,
     begin_options: BeginOptions<'_>,
 ) -> anyhow::Result<Exit> {
-    let plan = match preview(job)? {
-        Planned::Plan(plan) => plan,
-        Planned::Nothing(nothing) => {
-            report_nothing_to_do(&nothing, Format::Text);
-            return Ok(Exit::Ok);
-        }
+    let Some(plan) = preview_or_report(job, Format::Text)? else {
+        return Ok(Exit::Ok);
     };
     let (at, operation) = find_operation(named, &plan)?;
     let (at, all) = (number(at as u64), number(plan.operations().count() as u64));

@@ -273,14 +273,13 @@ fn applied_rows(applied: &AppliedRollups) -> (Vec<AppliedRow>, Vec<SupersededRow
 }
 
 fn pending_rows(runs: &[Run]) -> Vec<PendingRow> {
-    let mut rows = Vec::new();
-    for (run, actions) in pending_actions(runs) {
-        rows.push(PendingRow {
+    pending_actions(runs)
+        .into_iter()
+        .map(|(run, actions)| PendingRow {
             run: run.name().to_owned(),
             actions,
-        });
-    }
-    rows
+        })
+        .collect()
 }
 
 fn newest_run(
