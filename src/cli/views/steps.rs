@@ -1,7 +1,7 @@
 //! Steps of a run in progress, and the answers to manual steps.
 
 use crate::cli::terminal::out::count;
-use crate::journal::{Answer, AnswerSource, Journal, Record, Run};
+use crate::journal::{Answer, AnswerSource, Damaged, Direction, Journal, Record, Run, RunState};
 use crate::plan::PlannedStep;
 use crate::run::RunExamination;
 
@@ -61,5 +61,22 @@ pub(crate) fn describe_answer(
         Some(AnswerSource::NoTerminal) => format!("{answer}; not asked: no terminal"),
         Some(AnswerSource::Slots) => format!("{answer}, by what the slots show"),
         None => format!("{answer}{by}"),
+    }
+}
+
+/// Returns the commands that end a run in this state, each with its effect, the one for its direction
+/// first.
+pub(crate) fn ways_to_end(state: RunState) -> Vec<(&'static str, &'static str)> {
+    let (resume, undo) = (("resume", "finishes it"), ("undo", "rolls it back"));
+    match state {
+        RunState::Staging => vec![("undo", "removes it, and so does the next apply")],
+        RunState::Staged => vec![("resume", "commits it"), ("undo", "discards it")],
+        RunState::Unfinished(Direction::Forward) => vec![resume, undo],
+        RunState::Unfinished(Direction::Back) => vec![undo, resume],
+        RunState::Damaged(Damaged::Interrupted) => vec![
+            ("resume --from-slots", "finishes it without its journal"),
+            ("undo --from-slots", "rolls it back without its journal"),
+        ],
+        RunState::Damaged(_) | RunState::Closed(_) => Vec::new(),
     }
 }

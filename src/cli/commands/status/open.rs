@@ -12,7 +12,7 @@ use crate::cli::recovery::{is_back, is_unfinished};
 use crate::cli::state_now::{operations_done, unavailable_now};
 use crate::cli::terminal::out::{number, shell_quoted};
 use crate::cli::views::plan::describe_operation;
-use crate::cli::views::steps::describe_step;
+use crate::cli::views::steps::{describe_step, ways_to_end};
 use crate::deployment::lock::last_owner;
 use crate::deployment::tree::Tree;
 use crate::events::{self, Event};
@@ -203,59 +203,50 @@ impl OpenRow {
 
     /// Returns the commands that continue the run, the one for its direction first.
     pub(super) fn ways(&self) -> Vec<(String, &'static str)> {
-        let (mut resume, mut undo) = ("resume".to_owned(), "undo".to_owned());
-        if let Some(waiting) = &self.waiting_at {
-            let command = if is_back(self.run_state) {
-                &mut undo
-            } else {
-                &mut resume
-            };
-            let step = shell_quoted(Path::new(&waiting.step));
-            command.push_str(&format!(" --done {step}"));
-        }
-        let mut ways = match self.run_state {
-            RunState::Staging => vec![(undo, "removes it, and so does the next apply")],
-            RunState::Staged if self.stale.is_empty() => {
-                vec![(resume, "commits it"), (undo, "discards it")]
+        let mut ways = ways_to_end(self.run_state);
+        match self.run_state {
+            RunState::Staged if !self.stale.is_empty() => {
+                ways = vec![("undo", "discards it; then plan and apply again")];
             }
-            RunState::Staged => vec![(undo, "discards it; then plan and apply again")],
-            _ if self.swaps.is_none() => vec![
-                (
-                    "explain recovery".to_owned(),
-                    "shows how to recover the run by hand",
-                ),
-                ("accept".to_owned(), "quarantines the run"),
-            ],
-            RunState::Damaged(_) => vec![
-                (
-                    "resume --from-slots".to_owned(),
-                    "finishes it without its journal",
-                ),
-                (
-                    "undo --from-slots".to_owned(),
-                    "rolls it back without its journal",
-                ),
-                ("accept".to_owned(), "quarantines the run"),
-            ],
+            RunState::Staging | RunState::Staged => {}
+            _ if self.swaps.is_none() => {
+                ways = vec![
+                    ("explain recovery", "shows how to recover the run by hand"),
+                    ("accept", "quarantines the run"),
+                ];
+            }
+            RunState::Damaged(_) => ways.push(("accept", "quarantines the run")),
             _ if !self.irreversible.is_empty() => {
-                let mut ways = vec![(resume, "finishes it")];
+                ways = vec![("resume", "finishes it")];
                 if self.can_go_back_to_point {
-                    ways.push((undo, "rolls it back to behind the point of no return"));
+                    ways.push(("undo", "rolls it back to behind the point of no return"));
                 }
-                ways
             }
-            state if is_back(state) => vec![(undo, "rolls it back"), (resume, "finishes it")],
-            _ => vec![(resume, "finishes it"), (undo, "rolls it back")],
-        };
+            _ => {}
+        }
         for (direction, command) in [(Direction::Forward, "resume"), (Direction::Back, "undo")] {
             if self.impossible.contains(&direction) {
                 ways.retain(|(way, _)| !way.starts_with(command));
             }
         }
         if self.swaps.is_some() && !self.problems.is_empty() {
-            ways.push(("accept".to_owned(), "closes the run in its current state"));
+            ways.push(("accept", "closes the run in its current state"));
         }
-        ways
+        let answering = if is_back(self.run_state) {
+            "undo"
+        } else {
+            "resume"
+        };
+        let done = self.waiting_at.as_ref().map(|waiting| {
+            let step = shell_quoted(Path::new(&waiting.step));
+            format!("{answering} --done {step}")
+        });
+        ways.into_iter()
+            .map(|(way, effect)| match &done {
+                Some(done) if way == answering => (done.clone(), effect),
+                _ => (way.to_owned(), effect),
+            })
+            .collect()
     }
 
     fn add_progress(&mut self, run: &Run, plan: &Plan, examined: RunExamination) {

@@ -9,11 +9,12 @@ use crate::cli::advice::command_for;
 use crate::cli::terminal::out::{number, size};
 use crate::cli::views::plan::{ChangeRow, changes, planned_unavailable};
 use crate::cli::views::signatures::describe_signatures;
+use crate::cli::views::steps::ways_to_end;
 use crate::cli::views::verdict::Verdict;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::events::{Attempt, EventSubject, RunSummary, Session};
-use crate::journal::{Damaged, Direction, Outcome, RunState};
+use crate::journal::{Direction, Outcome, RunState};
 use crate::plan::Plan;
 use crate::run::describe_run_state;
 
@@ -298,29 +299,12 @@ fn missing(summary: &RunSummary, is_running: impl Fn(usize) -> bool) -> Vec<Stri
 }
 
 fn next(tree: &Tree, state: RunState, writer: Option<&str>) -> Vec<String> {
-    let [resume, undo] = ["resume", "undo"].map(|verb| command_for(tree.path(), verb));
-    let action = match (state, writer) {
-        (RunState::Closed(_), _) => return Vec::new(),
-        (RunState::Damaged(damaged), None) if damaged != Damaged::Interrupted => return Vec::new(),
-        (_, Some(writer)) => format!(
+    if let (Some(writer), false) = (writer, matches!(state, RunState::Closed(_))) {
+        return vec![format!(
             "{writer} is changing the deployment at this moment: the report ends at its last event"
-        ),
-        (RunState::Damaged(_), None) => format!(
-            "its journal is damaged: `{resume} --from-slots` finishes it, `{undo} --from-slots` rolls \
-             it back"
-        ),
-        (RunState::Staging, None) => format!(
-            "it died while staging, and nothing has changed: `{undo}` removes the staged files"
-        ),
-        (RunState::Staged, None) => {
-            format!("`{resume}` commits the staged run, `{undo}` discards it")
-        }
-        (RunState::Unfinished(Direction::Forward), None) => {
-            format!("`{resume}` finishes the run, `{undo}` rolls it back")
-        }
-        (RunState::Unfinished(Direction::Back), None) => {
-            format!("`{undo}` rolls the run back, `{resume}` finishes it")
-        }
-    };
-    vec![action]
+        )];
+    }
+    let ways = ways_to_end(state).into_iter();
+    ways.map(|(verb, effect)| format!("`{}` {effect}", command_for(tree.path(), verb)))
+        .collect()
 }
