@@ -67,17 +67,11 @@ pub(super) fn servers<'a>(
 ) -> Vec<ServerTree<'a>> {
     let site = &snapshot.description;
     let mut rows: Vec<ServerTree<'a>> = Vec::new();
-    let mut instances: BTreeMap<ServerId, Vec<Instance>> = BTreeMap::new();
-    for instance in site.all_instances() {
-        if let Some(server) = instance.server {
-            instances.entry(server).or_default().push(instance);
-        }
-    }
-    let mut services: BTreeMap<ServerId, Vec<ServiceId>> = BTreeMap::new();
-    for (service, server) in site.all_services() {
-        services.entry(server).or_default().push(service);
-    }
-    let mut programs = programs(snapshot, touched);
+    let instances = site.all_instances();
+    let mut instances = by_server(instances.filter_map(|one| Some((one.server?, one))));
+    let services = site.all_services();
+    let mut services = by_server(services.map(|(service, server)| (server, service)));
+    let mut programs = by_server(programs(snapshot, touched));
     let copied = copied_files(snapshot);
     for (at, server) in site.servers.iter().enumerate() {
         let id = ServerId(at);
@@ -110,26 +104,30 @@ pub(super) fn servers<'a>(
     rows
 }
 
-/// Returns the programs of each server.
+fn by_server<T>(all: impl Iterator<Item = (ServerId, T)>) -> BTreeMap<ServerId, Vec<T>> {
+    let mut by_server: BTreeMap<ServerId, Vec<T>> = BTreeMap::new();
+    for (server, one) in all {
+        by_server.entry(server).or_default().push(one);
+    }
+    by_server
+}
+
+/// Returns the programs, each with its server.
 fn programs(
     snapshot: &Snapshot,
     touched: &BTreeSet<&RelPath>,
-) -> BTreeMap<ServerId, Vec<ProgramRow>> {
-    let mut rows: BTreeMap<ServerId, Vec<ProgramRow>> = BTreeMap::new();
-    for (directory, record) in snapshot.programs() {
-        let name = directory.parts().nth(1).unwrap_or_default();
-        let Some(server) = snapshot.description.server(name) else {
-            continue;
-        };
+) -> impl Iterator<Item = (ServerId, ProgramRow)> {
+    snapshot.programs().filter_map(|(directory, record)| {
+        let server = snapshot.description.server(directory.parts().nth(1)?)?;
         let installed = record.installed.as_ref();
-        rows.entry(server).or_default().push(ProgramRow {
+        let row = ProgramRow {
             name: directory.name().to_owned(),
             path: directory.clone(),
             state: shown_state(record.state, &ItemDir(directory).record(), touched),
             version: installed.and_then(|installed| Some(installed.version.as_ref()?.to_string())),
-        });
-    }
-    rows
+        };
+        Some((server, row))
+    })
 }
 
 /// Returns the files on a server; `copied` are the managed ones.

@@ -155,8 +155,7 @@ fn points(
             let last = summary.commands.last();
             points.extend(last.into_iter().flat_map(|last| last.reasons.clone()));
         }
-        points.extend(unavailable_now(attempt));
-        points.extend(unavailable_for_good(attempt));
+        points.extend(left_unavailable(attempt));
         points.extend(outage(attempt, "Unavailable"));
         for (number, earlier) in (1..summary.attempts.len()).zip(&summary.attempts).rev() {
             let label = format!("Unavailable before, in attempt {number}");
@@ -198,24 +197,17 @@ fn points(
     points
 }
 
-/// Names what is unavailable until the run is finished, and since when.
-fn unavailable_now(attempt: &Attempt) -> Option<String> {
-    let since = unavailable_since(attempt)?;
-    let targets = ongoing(attempt).map(describe_target);
-    let targets = first_few(targets, NAMED).join("; ");
-    Some(format!("Unavailable since {since}: {targets}"))
-}
-
-/// Names what a closed run left unavailable, if all its swaps are recorded.
-fn unavailable_for_good(attempt: &Attempt) -> Option<String> {
-    attempt.outcome.filter(|_| !attempt.partial)?;
-    let targets = first_few(ongoing(attempt).map(describe_target), NAMED);
-    let is_any = !targets.is_empty();
-    is_any.then(|| format!("Unavailable after the run: {}", targets.join("; ")))
-}
-
-fn ongoing(attempt: &Attempt) -> impl Iterator<Item = &TargetOutages> {
-    attempt.outages.iter().filter(|one| one.since_us.is_some())
+/// Names what is unavailable until the run is finished, and since when; or what a closed run left
+/// unavailable, if all its swaps are recorded.
+fn left_unavailable(attempt: &Attempt) -> Option<String> {
+    let label = match (attempt.outcome, unavailable_since(attempt)) {
+        (None, Some(since)) => format!("Unavailable since {since}"),
+        (Some(_), _) if !attempt.partial => "Unavailable after the run".to_owned(),
+        _ => return None,
+    };
+    let ongoing = attempt.outages.iter().filter(|one| one.since_us.is_some());
+    let targets = first_few(ongoing.map(describe_target), NAMED);
+    (!targets.is_empty()).then(|| format!("{label}: {}", targets.join("; ")))
 }
 
 fn describe_target(outages: &TargetOutages) -> String {

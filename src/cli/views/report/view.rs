@@ -265,18 +265,14 @@ fn states(summary: &RunSummary, attempt: &Attempt) -> Option<(String, String)> {
 /// Describes the prerequisites that a person confirmed, with the questions if the plan is readable.
 fn confirmed(summary: &RunSummary, plan: Option<&Plan>) -> Vec<String> {
     let questions = plan.map(|plan| plan.confirmations.as_slice());
-    let ids = summary.confirmed.iter();
-    ids.map(|id| {
-        let question = questions
-            .unwrap_or_default()
-            .iter()
-            .filter(|one| one.id == *id);
-        match question.map(|one| &one.question).next() {
-            Some(question) => format!("{id}: {question}"),
-            None => id.clone(),
+    let mut confirmed = summary.confirmed.clone();
+    for id in &mut confirmed {
+        let mut questions = questions.unwrap_or_default().iter();
+        if let Some(one) = questions.find(|one| one.id == *id) {
+            id.push_str(&format!(": {}", one.question));
         }
-    })
-    .collect()
+    }
+    confirmed
 }
 
 /// Describes the gaps of the report.
