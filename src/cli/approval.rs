@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::terminal::out::{first_few, message, on_servers};
-use crate::cli::views::plan::{describe_state, rollup_list};
+use super::terminal::out::{first_few, message};
+use crate::cli::views::plan::{describe_operation, describe_state, rollup_list};
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, RelPath};
 use crate::plan::{
-    self, Operation, OperationKind, Plan, Refusal, SourceLocation, Swap, TargetState,
-    differences_of_context,
+    self, OperationKind, Plan, Refusal, SourceLocation, Swap, TargetState, differences_of_context,
 };
 use crate::run::changes_since_plan;
 
@@ -229,10 +228,4 @@ fn changed_operations(earlier: &mut Plan, now: &Plan) -> Vec<String> {
         }
     }
     changed
-}
-
-fn describe_operation(operation: &Operation) -> String {
-    let target = format!("`{}`", operation.target);
-    let target = on_servers(&target, operation.server.as_deref());
-    format!("{} {target}", operation.kind.word())
 }

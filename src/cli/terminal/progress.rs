@@ -14,7 +14,7 @@ use crate::cli::args::{ProgressMode, RehearsalChildArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::views::restarts::describe_restart;
-use crate::cli::views::steps::describe_answer;
+use crate::cli::views::steps::{describe_answer, with_title};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
@@ -180,7 +180,7 @@ impl RunProgress {
                         Direction::Back => "rollback of ",
                     };
                     let name = with_title(&step.id, &step.title);
-                    self.print(&format!("{prefix}step {name}"));
+                    self.print(&format!("{prefix}step {}", Escaped(&name)));
                 }
             }
             Event::Swapped {
@@ -394,15 +394,6 @@ impl RunProgress {
                 _ => {}
             }
         }
-    }
-}
-
-/// Returns the id of a step, with its title if it has one of its own.
-fn with_title(id: &str, title: &str) -> String {
-    if id == title {
-        id.to_owned()
-    } else {
-        format!("{id}: {}", Escaped(title))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::cli::terminal::out::count;
 use crate::journal::{Answer, AnswerSource, Damaged, Direction, Journal, Record, Run, RunState};
+use crate::names::same_name;
 use crate::plan::PlannedStep;
 use crate::run::RunExamination;
 
@@ -78,5 +79,14 @@ pub(crate) fn ways_to_end(state: RunState) -> Vec<(&'static str, &'static str)> 
             ("undo --from-slots", "rolls it back without its journal"),
         ],
         RunState::Damaged(_) | RunState::Closed(_) => Vec::new(),
+    }
+}
+
+/// Returns the id of a step, with its title if it has one of its own.
+pub(crate) fn with_title(id: &str, title: &str) -> String {
+    if same_name(id, title) {
+        id.to_owned()
+    } else {
+        format!("{id}: {title}")
     }
 }

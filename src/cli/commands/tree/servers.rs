@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{InstanceRow, print_row, print_state, row, shown_state};
 use crate::cli::advice::command_for;
 use crate::cli::terminal::out::{self, BOLD, DIM, WARN, styled};
-use crate::deployment::description::{Description, Instance, ServerId, ServiceId};
+use crate::deployment::description::{Description, ServerId};
 use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::State;
 use crate::deployment::snapshot::Snapshot;
@@ -69,7 +69,7 @@ pub(super) fn servers<'a>(
     let mut rows: Vec<ServerTree<'a>> = Vec::new();
     let instances = site.all_instances();
     let mut instances = by_server(instances.filter_map(|one| Some((one.server?, one))));
-    let services = site.all_services();
+    let services = site.all_services().into_iter();
     let mut services = by_server(services.map(|(service, server)| (server, service)));
     let mut programs = by_server(programs(snapshot, touched));
     let copied = copied_files(snapshot);

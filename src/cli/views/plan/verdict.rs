@@ -3,8 +3,8 @@
 use super::Showing;
 use super::view::PlanView;
 use crate::cli::terminal::out::count;
+use crate::cli::views::steps::with_title;
 use crate::cli::views::verdict::{Tone, Verdict};
-use crate::names::same_name;
 
 /// Returns the verdict on a plan, as far as the command that shows it knows it.
 pub(super) fn verdict(view: &PlanView<'_>, showing: &Showing) -> Verdict {
@@ -56,18 +56,13 @@ fn points(view: &PlanView<'_>) -> Vec<String> {
     }
     for step in &plan.steps {
         let Some(manual) = &step.manual else { continue };
-        let title = if same_name(&step.title, &step.id) {
-            String::new()
-        } else {
-            format!(": {}", step.title)
-        };
         let on = match manual.servers.as_slice() {
             [] => String::new(),
             servers => format!(", on {}", servers.join(", ")),
         };
         let optional = if manual.optional { ", optional" } else { "" };
-        let id = &step.id;
-        points.push(format!("By hand{optional}: step {id}{title}{on}"));
+        let step = with_title(&step.id, &step.title);
+        points.push(format!("By hand{optional}: step {step}{on}"));
     }
     if !view.new_items.is_empty() {
         points.push(format!(

@@ -10,6 +10,7 @@ use super::words::{
     group_operations, net_state, plan_title, role_outage_lines, rollup_list, scope_lines, warnings,
 };
 use crate::cli::terminal::out::{count, list, number, on_servers};
+use crate::cli::views::steps::with_title;
 use crate::deployment::records::State;
 use crate::names::{Digest, RelPath};
 use crate::plan::{
@@ -256,11 +257,7 @@ fn steps(plan: &Plan) -> Vec<StepView<'_>> {
             step,
             server: at_server(&plan.steps, at),
             facts: facts(step),
-            heading: if step.title == step.id {
-                format!("{number}. {}", step.id)
-            } else {
-                format!("{number}. {}: {}", step.id, step.title)
-            },
+            heading: format!("{number}. {}", with_title(&step.id, &step.title)),
             operations: groups
                 .map(|group| OperationRow {
                     is_new: new.contains(&group.first.at),

@@ -9,7 +9,7 @@ use super::words::{
 };
 use crate::cli::terminal::out::{number, size};
 use crate::cli::views::restarts::describe_restart;
-use crate::cli::views::steps::describe_answer;
+use crate::cli::views::steps::{describe_answer, with_title};
 use crate::cli::views::verdict::Tone;
 use crate::events::{
     Attempt, DirectionChange, ManualWait, RunSummary, ServerTiming, StateComparison, StepTiming,
@@ -316,10 +316,7 @@ fn parts(attempt: &Attempt, whole: &TimeSpan) -> Vec<TimeFigure> {
 impl StepRow {
     fn of(step: &StepTiming, start: u64) -> Self {
         let id = step.id.as_deref().unwrap_or("applied updates");
-        let mut name = id.to_owned();
-        if let Some(title) = step.title.as_ref().filter(|title| *title != id) {
-            name = format!("{id}: {title}");
-        }
+        let mut name = with_title(id, step.title.as_deref().unwrap_or(id));
         if step.direction == Direction::Back {
             name = format!("rollback: {name}");
         }
