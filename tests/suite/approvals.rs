@@ -138,7 +138,7 @@ fn two_of_three_approve() {
     refuses(
         &world,
         "--approval alice --dry-run",
-        "2 approvals are required",
+        "the approval of 2 different people of `allowed_signers` is required",
     );
     apply(&world, "--approval alice --approval bob --dry-run")
         .exits_with(exit::OK)

@@ -17,7 +17,7 @@ const FILES: usize = 500;
 /// the page of findings is published.
 pub(crate) fn markdown(validation: &Validation, url: Option<&FindingsUrl>) -> String {
     let counts = validation.counts();
-    let mut page = format!("# Findings\n\n{}.\n", verdict(counts));
+    let mut page = format!("# Findings\n\n{}.\n", describe_counts(counts));
     files(validation, &mut page);
     findings(validation, url, &mut page);
     if validation.allowed() > 0 {
@@ -30,7 +30,8 @@ pub(crate) fn markdown(validation: &Validation, url: Option<&FindingsUrl>) -> St
     page
 }
 
-fn verdict(counts: FindingCounts) -> String {
+/// Counts findings by their level.
+pub(crate) fn describe_counts(counts: FindingCounts) -> String {
     format!(
         "{}, {}, {}",
         count(counts.errors, "error"),

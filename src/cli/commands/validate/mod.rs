@@ -23,8 +23,8 @@ use crate::document::{Code, RenderOptions};
 use crate::names::Escaped;
 use crate::payload::Payload;
 use crate::validation::{
-    Article, FindingCounts, FindingSelector, LintLevel, LintLevels, ManifestSignatures,
-    UnreadableFile, Validation, ValidationContext,
+    Article, FindingSelector, LintLevel, LintLevels, ManifestSignatures, UnreadableFile,
+    Validation, ValidationContext,
 };
 
 use gather::Gathered;
@@ -258,18 +258,9 @@ fn fixable(validation: &Validation) -> String {
 
 /// Describes the result in one line, and where to read on.
 fn summary(validation: &Validation) -> String {
-    let FindingCounts {
-        errors,
-        warnings,
-        notes,
-    } = validation.counts();
-    let mut line = format!(
-        "{}: {}, {}, {}",
-        count(validation.documents.len(), "file"),
-        count(errors, "error"),
-        count(warnings, "warning"),
-        count(notes, "note")
-    );
+    let files = count(validation.documents.len(), "file");
+    let counts = findings::describe_counts(validation.counts());
+    let mut line = format!("{files}: {counts}");
     let allowed = validation.allowed();
     if allowed > 0 {
         line.push_str(&format!("; {} allowed by comments", number(allowed as u64)));
