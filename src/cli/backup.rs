@@ -41,23 +41,8 @@ impl Backup {
             Some(staged) => (staged.name().to_owned(), StagingSpace::Used),
             None => (next_run(deployment, &locked.plan)?, StagingSpace::Needed),
         };
-        Self::checked(target, run, deployment, &locked.plan, staging)
-    }
-
-    fn checked(
-        target: BackupTarget,
-        run: String,
-        deployment: &Tree,
-        plan: &Plan,
-        staging: StagingSpace,
-    ) -> anyhow::Result<Self> {
-        target.check(deployment, plan, &run, staging)?;
-        announce(&target, &run, plan);
-        Ok(Self {
-            target,
-            run,
-            completed: None,
-        })
+        target.check(deployment, &locked.plan, &run, staging)?;
+        Ok(Self::announced(target, run, &locked.plan))
     }
 
     /// Prepares the backup that was asked for when a staged run was begun; `None` if it is complete.
@@ -73,7 +58,17 @@ impl Backup {
         if target.path_for_run(&run).is_dir() {
             return Ok(None);
         }
-        Self::checked(target, run, deployment, plan, StagingSpace::Used).map(Some)
+        target.check(deployment, plan, &run, StagingSpace::Used)?;
+        Ok(Some(Self::announced(target, run, plan)))
+    }
+
+    fn announced(target: BackupTarget, run: String, plan: &Plan) -> Self {
+        announce(&target, &run, plan);
+        Self {
+            target,
+            run,
+            completed: None,
+        }
     }
 
     /// Makes the backup.

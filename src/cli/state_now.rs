@@ -154,7 +154,7 @@ pub(super) fn newest_run(tree: &Tree) -> Option<String> {
 }
 
 fn unchanged(open: Option<String>) -> StateNow {
-    let open = open.map(|open| format!("; {open}")).unwrap_or_default();
+    let open = out::preceded("; ", open.as_deref());
     StateNow {
         changed: false,
         text: format!("this command changed nothing{open}"),

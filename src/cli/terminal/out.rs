@@ -247,6 +247,14 @@ pub(crate) fn count_of(count: usize, one: &str, many: &str) -> String {
     )
 }
 
+/// Returns a text with words before it, or nothing if there is none or it is empty.
+pub(crate) fn preceded(words: &str, text: Option<&str>) -> String {
+    match text {
+        Some(text) if !text.is_empty() => format!("{words}{text}"),
+        _ => String::new(),
+    }
+}
+
 /// Lists texts, with commas between them.
 pub(crate) fn list(texts: impl IntoIterator<Item = impl Display>) -> String {
     let texts: Vec<String> = texts.into_iter().map(|text| text.to_string()).collect();

@@ -1,6 +1,6 @@
 //! Steps of a run in progress, and the answers to manual steps.
 
-use crate::cli::terminal::out::count;
+use crate::cli::terminal::out::{count, preceded};
 use crate::journal::{Answer, AnswerSource, Damaged, Direction, Journal, Record, Run, RunState};
 use crate::names::same_name;
 use crate::plan::PlannedStep;
@@ -53,8 +53,7 @@ pub(crate) fn describe_answer(
         Answer::Skipped => "skipped",
         Answer::RolledBack => "rolled back",
     };
-    let by = by.filter(|by| !by.is_empty());
-    let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
+    let by = preceded(" by ", by);
     match from {
         Some(AnswerSource::Terminal) => format!("{answer}{by} at a prompt"),
         Some(AnswerSource::CommandLine) => format!("{answer}{by} with `--done`"),

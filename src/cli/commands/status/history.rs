@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::run_summary::summary_of;
+use crate::cli::terminal::out::preceded;
 use crate::cli::views::report::{format_time, unavailable_since};
 use crate::deployment::tree::Tree;
 use crate::events::{RunSummary, Session};
@@ -70,11 +71,7 @@ fn describe_end(session: &Session) -> Option<String> {
         Some(command) if !command.is_empty() => format!("`{command}`"),
         _ => "its last command".to_owned(),
     };
-    let by = session
-        .user
-        .as_ref()
-        .map(|user| format!(" by {user}"))
-        .unwrap_or_default();
+    let by = preceded(" by ", session.user.as_deref());
     Some(match session.exit_code {
         // The command did what it was to do, and left the run open.
         Some(0) => return None,

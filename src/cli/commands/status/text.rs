@@ -172,8 +172,7 @@ fn print_open(open: &OpenRow, has_writer: bool) {
     }
     if let Some(unavailable) = &open.unavailable {
         let since = unavailable_since.as_deref().map(out::time_and_age);
-        let since = since.map(|since| format!(" since {since}"));
-        let since = since.unwrap_or_default();
+        let since = out::preceded(" since ", since.as_deref());
         print_below(&format!("unavailable{since}: {unavailable}"));
     }
     for point in &open.irreversible {

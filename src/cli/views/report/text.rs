@@ -6,7 +6,7 @@ use super::attempt::AttemptView;
 use super::outages::OutageRow;
 use super::view::{CommandView, ReportView};
 use crate::cli::table::{TableRow, table};
-use crate::cli::terminal::out::{BAD, GOOD, WARN, styled};
+use crate::cli::terminal::out::{BAD, GOOD, WARN, preceded, styled};
 use crate::cli::views::page::TextPage;
 use crate::cli::views::verdict::Tone;
 use crate::names::Escaped;
@@ -172,7 +172,7 @@ fn command(page: &mut TextPage, command: &CommandView) {
         ended,
         ..
     } = command;
-    let by = preceded(" by ", &command.by);
+    let by = preceded(" by ", Some(&command.by));
     page.wrap("  ", &format!("{at}  {name}{by}, {took}; {ended}"), 2);
     for reason in &command.reasons {
         page.wrap("    ", reason, 4);
@@ -187,16 +187,8 @@ fn style(tone: Tone) -> Style {
     }
 }
 
-/// Returns a text with words before it, or nothing if it is empty.
-fn preceded(words: &str, text: &str) -> String {
-    if text.is_empty() {
-        return String::new();
-    }
-    format!("{words}{text}")
-}
-
 fn describe_outage(outage: &OutageRow) -> String {
-    let on = preceded(" on ", &outage.server);
+    let on = preceded(" on ", Some(&outage.server));
     let parts: Vec<&str> = [outage.took.as_str(), outage.note.as_str()]
         .into_iter()
         .filter(|part| !part.is_empty())
