@@ -94,7 +94,7 @@ fn describe_state(status: &Status) -> (Style, &'static str, String) {
             let actions: BTreeSet<&PendingAction> = actions.collect();
             let restarts = describe_restarts(actions);
             let left_by = out::list(status.pending.iter().map(|row| &row.run));
-            let text = format!("restart {restarts}; {run}, left by run {left_by}");
+            let text = format!("restart {restarts}; {run}; left by run {left_by}");
             (BAD, "ACTION REQUIRED", text)
         }
         (DeploymentState::Clean, _) => (GOOD, "clean", run),
