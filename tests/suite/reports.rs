@@ -487,7 +487,7 @@ fn a_run_in_progress_is_reported_up_to_its_last_event() {
     world
         .run("report last")
         .exits_with(exit::OK)
-        .prints("`rollup resume -d deployment` finishes the run");
+        .prints("`rollup resume -d deployment` finishes it");
 }
 
 #[test]
