@@ -108,9 +108,10 @@ impl TypedCommand {
         };
         // To plan again, or with other options, takes a manifest.
         let is_saved_plan = self.saved_plan.is_some() && typed == verb;
-        let document = match is_saved_plan {
-            true => &self.saved_plan,
-            false => &self.manifest,
+        let document = if is_saved_plan {
+            &self.saved_plan
+        } else {
+            &self.manifest
         };
         let is_completed = advised.add_document(document.as_deref());
         // Without `-d`, a rehearsal makes a sample.
@@ -134,10 +135,10 @@ impl TypedCommand {
     }
 
     /// Prints commands to type next, each with its effect.
-    pub(super) fn print_next(&self, commands: &[(&str, &str)]) {
+    pub(super) fn print_next(&self, commands: &[(impl AsRef<str>, &str)]) {
         let completed: Vec<String> = commands
             .iter()
-            .map(|(command, _)| self.command(command))
+            .map(|(command, _)| self.command(command.as_ref()))
             .collect();
         let width = completed.iter().map(String::len).max().unwrap_or_default();
         let mut label = "next";
@@ -159,11 +160,17 @@ struct AdvisedCommand<'a> {
 impl AdvisedCommand<'_> {
     /// Adds an option that the command takes, unless the advice has it.
     fn add(&mut self, id: &str, option: &str) {
-        let takes = |arg: &Arg| arg.get_id() == id;
         let name = option.split(' ').next().unwrap_or_default();
         let long = format!("--{}", id.replace('_', "-"));
-        let is_same = |word: &&str| *word == name || word.split('=').next() == Some(&long);
-        if self.definition.get_arguments().any(takes) && !self.given.iter().any(is_same) {
+        if self
+            .definition
+            .get_arguments()
+            .any(|arg| arg.get_id() == id)
+            && !self
+                .given
+                .iter()
+                .any(|word| *word == name || word.split('=').next() == Some(&long))
+        {
             self.words.push(option.to_owned());
         }
     }
@@ -207,8 +214,10 @@ impl AdvisedCommand<'_> {
             let Some(long) = word.strip_prefix("--") else {
                 return true;
             };
-            let named = |arg: &&Arg| arg.get_long() == Some(long);
-            let option = self.definition.get_arguments().find(named);
+            let option = self
+                .definition
+                .get_arguments()
+                .find(|arg| arg.get_long() == Some(long));
             if option.is_some_and(|option| option.get_action().takes_values()) {
                 words.next();
             }
@@ -219,8 +228,10 @@ impl AdvisedCommand<'_> {
 
 /// Returns the word for an argument in usage lines: the first of its value name.
 fn placeholder(arg: &Arg) -> String {
-    let name = arg.get_value_names().and_then(|names| names.first());
-    let name = name.map_or_else(|| arg.get_id().to_string(), ToString::to_string);
+    let name = arg
+        .get_value_names()
+        .and_then(|names| names.first())
+        .map_or_else(|| arg.get_id().to_string(), ToString::to_string);
     name.split('|').next().unwrap_or_default().to_owned()
 }
 
@@ -241,8 +252,8 @@ pub(super) fn undo_of(run: &Run) -> String {
 
 /// Returns the command line that does the same as this process again.
 pub(super) fn typed_again() -> String {
-    let words = std::env::args_os().skip(1);
-    let mut words: Vec<String> = words
+    let mut words: Vec<String> = std::env::args_os()
+        .skip(1)
         .map(|word| out::shell_quoted(Path::new(&word)))
         .collect();
     // By now the lab exists.

@@ -4,7 +4,6 @@ use super::advice::typed_again;
 use super::exit::Exit;
 use super::failure::Failure;
 use crate::cli::terminal::prompts;
-use crate::document::nearest;
 use crate::names::Escaped;
 use crate::plan::{Confirmation, Plan};
 
@@ -40,13 +39,14 @@ pub(super) fn check_answers(
         if known.iter().any(|known| known.eq_ignore_ascii_case(id)) {
             continue;
         }
-        let advice = match nearest(id, known.iter().copied()) {
-            _ if known.is_empty() => format!("leave `{option}` out"),
-            Some(meant) => format!("did you mean `{option} {meant}`?"),
-            None => format!("known: {}", known.join(", ")),
+        let advice = match known {
+            [] => format!("leave `{option}` out"),
+            known => format!("known: {}", known.join(", ")),
         };
         let reason = format!("there is no {kind} named `{}`", Escaped(id));
-        return Err(Failure::usage(reason).next(advice));
+        return Err(Failure::usage(reason)
+            .meant(&format!("{option} "), id, known.iter().copied())
+            .next(advice));
     }
     Ok(())
 }

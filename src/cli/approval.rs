@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::terminal::out::{first_few, message, on_servers};
-use crate::cli::views::plan::{describe_state, rollup_list};
+use super::terminal::out::{first_few, message};
+use crate::cli::views::plan::{describe_operation, describe_state, rollup_list};
 use crate::deployment::tree::Tree;
 use crate::names::{Digest, RelPath};
 use crate::plan::{
-    self, Operation, OperationKind, Plan, Refusal, SourceLocation, Swap, TargetState,
-    differences_of_context,
+    self, OperationKind, Plan, Refusal, SourceLocation, Swap, TargetState, differences_of_context,
 };
 use crate::run::changes_since_plan;
 
@@ -59,8 +58,9 @@ impl ExpectedPlan {
         let ExpectedPlan::Saved(saved) = self else {
             return;
         };
-        let console = differences_of_context(saved, plan).into_iter();
-        let console = console.map(|difference| format!("in the rest of the console, {difference}"));
+        let console = differences_of_context(saved, plan)
+            .into_iter()
+            .map(|difference| format!("in the rest of the console, {difference}"));
         let changes = unmanaged_changes(saved, plan).into_iter().chain(console);
         for change in first_few(changes, MAX_LISTED) {
             message(format_args!("note: since {SAVED}, {change}"));
@@ -193,10 +193,12 @@ fn unmanaged_changes(saved: &Plan, now: &Plan) -> Vec<String> {
     let [then, now] = [saved, now].map(|plan| -> BTreeSet<&RelPath> {
         plan.swaps.iter().flat_map(Swap::unmanaged).collect()
     });
-    let new = now.difference(&then);
-    let new = new.map(|path| format!("`{path}` is an unmanaged file that is new"));
-    let gone = then.difference(&now);
-    let gone = gone.map(|path| format!("`{path}`, an unmanaged file, is gone"));
+    let new = now
+        .difference(&then)
+        .map(|path| format!("`{path}` is an unmanaged file that is new"));
+    let gone = then
+        .difference(&now)
+        .map(|path| format!("`{path}`, an unmanaged file, is gone"));
     new.chain(gone).collect()
 }
 
@@ -226,10 +228,4 @@ fn changed_operations(earlier: &mut Plan, now: &Plan) -> Vec<String> {
         }
     }
     changed
-}
-
-fn describe_operation(operation: &Operation) -> String {
-    let target = format!("`{}`", operation.target);
-    let target = on_servers(&target, operation.server.as_deref());
-    format!("{} {target}", operation.kind.word())
 }

@@ -42,12 +42,7 @@ impl Backup {
             None => (next_run(deployment, &locked.plan)?, StagingSpace::Needed),
         };
         target.check(deployment, &locked.plan, &run, staging)?;
-        announce(&target, &run, &locked.plan);
-        Ok(Self {
-            target,
-            run,
-            completed: None,
-        })
+        Ok(Self::announced(target, run, &locked.plan))
     }
 
     /// Prepares the backup that was asked for when a staged run was begun; `None` if it is complete.
@@ -64,12 +59,16 @@ impl Backup {
             return Ok(None);
         }
         target.check(deployment, plan, &run, StagingSpace::Used)?;
+        Ok(Some(Self::announced(target, run, plan)))
+    }
+
+    fn announced(target: BackupTarget, run: String, plan: &Plan) -> Self {
         announce(&target, &run, plan);
-        Ok(Some(Self {
+        Self {
             target,
             run,
             completed: None,
-        }))
+        }
     }
 
     /// Makes the backup.
@@ -124,7 +123,7 @@ fn announce(target: &BackupTarget, run: &str, plan: &Plan) {
     let files = replaced(plan);
     let bytes = out::size(files.iter().map(|entry| entry.bytes()).sum());
     let directory = target.path_for_run(run).display().to_string();
-    let files = count(files.len(), "file", "files");
+    let files = count(files.len(), "file");
     out::message(format_args!(
         "backing up {files} that will be replaced ({bytes}) to {} first",
         Escaped(&directory)

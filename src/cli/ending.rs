@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::advice::{TypedCommand, command_for, undo_of};
+use super::advice::TypedCommand;
 use super::failure::NotApplied;
 use super::recovery::run_with_name;
 use crate::cli::terminal::out;
@@ -10,6 +10,7 @@ use crate::cli::terminal::signals::handle_signals;
 use crate::cli::terminal::{RunOptions, RunProgress};
 use crate::cli::views::restarts::describe_restarts;
 use crate::cli::views::summary;
+use crate::cli::views::undo::describe_undo_command;
 use crate::deployment::description::Description;
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
@@ -73,16 +74,11 @@ pub(super) fn report_undo(tree: &Tree, site: Option<&Description>, name: &str) {
     };
     let answers = runs(tree).map(|runs| undo_answers(tree, &runs, site));
     let Ok(Ok(answers)) = answers else { return };
-    match answers.get(&run.number) {
-        Some(answer) if answer.possible => {
-            let undo = command_for(tree.path(), &undo_of(&run));
-            out::line(format_args!("undo: `{undo}` rolls it back"));
-        }
-        Some(answer) => {
-            let why = answer.why_not();
-            out::line(format_args!("it cannot be undone: {}", Escaped(&why)));
-        }
-        None => {}
+    if let Some(answer) = answers.get(&run.number) {
+        let number = run.number.to_string();
+        let undo = describe_undo_command(tree.path(), &number, answer);
+        let label = if answer.possible { "undo:" } else { "it" };
+        out::line(format_args!("{label} {}", Escaped(&undo)));
     }
 }
 
@@ -111,11 +107,10 @@ pub(super) fn report_pending(tree: &Tree) -> anyhow::Result<()> {
     let pending = pending_actions(&runs);
     let actions: BTreeSet<_> = pending.iter().flat_map(|(_, actions)| actions).collect();
     if !actions.is_empty() {
-        let restarts = describe_restarts(actions).join("; ");
+        let restarts = describe_restarts(actions);
         let label = out::styled(out::WARN, "action required");
         out::line(format_args!("{label}: restart {}", Escaped(&restarts)));
-        let typed = TypedCommand::on(tree.path());
-        typed.print_next(&[("ack", "once that is done")]);
+        TypedCommand::on(tree.path()).print_next(&[("ack", "once that is done")]);
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use anyhow::bail;
 use rustix::fs::OFlags;
 
 use super::args::{DeploymentArg, LockArgs};
+use super::ending::report_cleared_runs;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::near_misses;
@@ -25,11 +26,12 @@ use crate::deployment::lock::{check_rollup_directory, held};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::{DiskError, Tree, path as rel};
-use crate::document::{Code, Finding, Findings, RenderOptions, Severity, Source};
+use crate::document::{Code, Findings, RenderOptions, Severity, Source};
 use crate::journal::{Run, runs};
 use crate::manifest::{self, Checks, Manifest};
 use crate::names::{Escaped, Kb, escaped_path};
 use crate::phase::Phase;
+use crate::run::clear_interrupted_staging;
 use crate::validation::{DocumentKind, OtherDocument, kind_of};
 
 /// Most attempts of a reader before it reports that another process keeps changing the journals.
@@ -81,6 +83,17 @@ impl OpenedDeployment {
     /// Takes the lock.
     pub(super) fn lock(&self, verb: &str, lock: LockArgs) -> anyhow::Result<LockedDeployment> {
         Ok(take_lock(self.tree.try_clone()?, verb, lock.wait())?)
+    }
+
+    /// Takes the lock, and clears runs that died while staging.
+    pub(super) fn lock_and_clear(
+        &self,
+        verb: &str,
+        lock: LockArgs,
+    ) -> anyhow::Result<LockedDeployment> {
+        let disk = self.lock(verb, lock)?;
+        report_cleared_runs(&clear_interrupted_staging(&disk)?);
+        Ok(disk)
     }
 
     /// Returns a question about the deployment, which ends with its name and path.
@@ -155,8 +168,8 @@ pub(super) fn open_deployment(given: Option<&Path>) -> anyhow::Result<OpenedDepl
 }
 
 fn has_runs(tree: &Tree) -> bool {
-    let runs = tree.metadata(&ROLLUP_DIR.runs());
-    runs.is_ok_and(|metadata| metadata.is_some())
+    tree.metadata(&ROLLUP_DIR.runs())
+        .is_ok_and(|metadata| metadata.is_some())
 }
 
 /// Adds the open run to a failure, as the commands that continue the run work without the
@@ -173,12 +186,8 @@ fn open_tree(path: &Path) -> Result<Tree, Failure> {
     if path.is_dir() {
         return Ok(Tree::open(path)?);
     }
-    let advice = if path.exists() {
-        "name the directory with the `deployment.toml`"
-    } else {
-        "check the path; a deployment is a directory with a `deployment.toml`"
-    };
     let reason = format!("there is no deployment `{}`", path.display());
+    let advice = "check the path; a deployment is a directory with a `deployment.toml`";
     Err(Failure::no_input(reason).next(advice))
 }
 
@@ -222,8 +231,7 @@ pub(super) fn read_description(path: &Path) -> Result<(Description, String), Fai
 /// Parses a description without errors.
 pub(super) fn parse_description(source: &Source) -> Result<Description, Failure> {
     let mut findings = Findings::default();
-    let description = describe::parse(source, &mut findings);
-    description.ok_or_else(|| invalid_document(source, findings))
+    describe::parse(source, &mut findings).ok_or_else(|| invalid_document(source, findings))
 }
 
 /// Reads the text of a deployment's `deployment.toml`.
@@ -264,16 +272,19 @@ pub(super) fn source(path: &Path) -> Result<Source, Failure> {
 /// Reads a file named on the command line, at most `most` bytes.
 pub(super) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let read = open_file(path)?.take(most).read_to_end(&mut bytes);
-    read.map_err(|error| read_failure(path, &error))?;
+    open_file(path)?
+        .take(most)
+        .read_to_end(&mut bytes)
+        .map_err(|error| read_failure(path, &error))?;
     Ok(bytes)
 }
 
 /// Opens a file named on the command line. Anything but a file is refused without waiting for it.
 pub(super) fn open_file(path: &Path) -> Result<File, Failure> {
     // A path that a shell passes, such as `<(…)`, is a stream with a writer at its other end.
-    let streams = ["/dev/fd", "/dev/stdin", "/proc/self/fd"];
-    let is_stream = streams.iter().any(|stream| path.starts_with(stream));
+    let is_stream = ["/dev/fd", "/dev/stdin", "/proc/self/fd"]
+        .iter()
+        .any(|stream| path.starts_with(stream));
     let mut flags = OFlags::empty();
     flags.set(OFlags::NONBLOCK, !is_stream);
     let file = File::options()
@@ -338,14 +349,17 @@ pub(super) fn parse_manifest(
 fn invalid_document(source: &Source, mut findings: Findings) -> Failure {
     findings.retain(|finding| finding.level == Severity::Error);
     // A manifest that removes an item that is not removable is still valid.
-    let is_not_ready = |finding: &&Finding| finding.code == Code::NotRemovable;
-    let exit = if findings.sorted().iter().all(is_not_ready) {
+    let exit = if findings
+        .sorted()
+        .iter()
+        .all(|finding| finding.code == Code::NotRemovable)
+    {
         Exit::NotReady
     } else {
         Exit::Invalid
     };
     let name = source.name();
-    let errors = out::count(findings.errors(), "error", "errors");
+    let errors = out::count(findings.errors(), "error");
     let mut failure = Failure::new(exit, format!("`{name}` has {errors}"))
         .next(format!("fix the file, then `rollup validate {name}`"));
     let text = findings.text(source, &render_options(&io::stderr()));
@@ -372,8 +386,10 @@ pub(super) fn payload_directory(
     if let Some(given) = given {
         return given_payload(given).map(Some);
     }
-    let entries = std::fs::read_dir(parent_of(document));
-    let entries = entries.into_iter().flatten().flatten();
+    let entries = std::fs::read_dir(parent_of(document))
+        .into_iter()
+        .flatten()
+        .flatten();
     let is_named = |name: &OsStr| name.to_str().is_some_and(|name| name.parse() == Ok(kb));
     Ok(entries
         .filter(|entry| is_named(&entry.file_name()))
@@ -391,8 +407,11 @@ pub(super) fn directories_with(
     directory: &Path,
     is_wanted: impl Fn(&Path) -> bool,
 ) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let paths = entries.map(|entry| entry.path());
+    let paths = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
     let mut found: Vec<PathBuf> = paths
         .filter(|path| path.is_dir() && is_wanted(path))
         .collect();
@@ -410,12 +429,11 @@ pub(super) fn refuse_parent_of_payload(
         let mut rows = manifest.files.iter();
         rows.any(|row| below.join(row.name.as_str()).is_file())
     };
-    let found = directories_with(directory, has_files);
-    let Some(below) = found.first() else {
+    let Some(below) = directories_with(directory, has_files).into_iter().next() else {
         return Ok(());
     };
     let reason = format!("`{}` has no file of the rollup", directory.display());
-    let below = out::shell_quoted(below);
+    let below = out::shell_quoted(&below);
     Err(Failure::no_input(reason).next(format!("`{below}` has: `-p {below}`")))
 }
 
@@ -437,12 +455,8 @@ pub(super) fn given_payload(given: &Path) -> Result<PathBuf, Failure> {
     if given.is_dir() {
         return Ok(given.to_owned());
     }
-    let advice = if given.exists() {
-        "name the directory with the files"
-    } else {
-        "check the path; `-p DIR` is the directory with the vendor's files"
-    };
     let reason = format!("there is no payload directory `{}`", given.display());
+    let advice = "check the path; `-p DIR` is the directory with the vendor's files";
     Err(Failure::no_input(reason).next(advice))
 }
 
@@ -471,6 +485,8 @@ pub(super) fn read_consistently<T>(
 
 /// Returns the number of records of every run: a writer changes it first and last.
 fn record_counts(tree: &Tree) -> anyhow::Result<Vec<(u32, usize)>> {
-    let count = |run: &Run| (run.number, run.journal.entries.len());
-    Ok(runs(tree)?.iter().map(count).collect())
+    Ok(runs(tree)?
+        .iter()
+        .map(|run| (run.number, run.journal.entries.len()))
+        .collect())
 }

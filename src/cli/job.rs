@@ -166,8 +166,9 @@ impl Job {
             .typed
             .manifest
             .as_ref()
-            .or(self.typed.saved_plan.as_ref());
-        let document = document.map(PathBuf::as_path).unwrap_or(Path::new(""));
+            .or(self.typed.saved_plan.as_ref())
+            .map(PathBuf::as_path)
+            .unwrap_or(Path::new(""));
         let (site, text) = (&self.site.description, self.loaded.source.text());
         self.signed = check_manifest(self.tree(), site, document, text, signature)?;
         Ok(())
@@ -233,8 +234,10 @@ impl Job {
     /// Returns the paths that the command reads, which no output may replace.
     pub(super) fn reads(&self) -> Vec<&Path> {
         let typed = &self.typed;
-        let files = [&typed.manifest, &typed.saved_plan, &typed.payload];
-        let files = files.into_iter().flatten().map(|path| path.as_path());
+        let files = [&typed.manifest, &typed.saved_plan, &typed.payload]
+            .into_iter()
+            .flatten()
+            .map(|path| path.as_path());
         files.chain([self.tree().path()]).collect()
     }
 
@@ -437,7 +440,7 @@ impl Job {
             ..
         } = locked;
         if options.preview == Preview::Printed {
-            out::line(views::plan::text(plan, out::width(), Reasons::chosen()));
+            out::line(views::plan::text(plan, Reasons::chosen()));
         }
         let mut given = options.confirm.to_vec();
         if let Some(staged) = staged {
@@ -455,8 +458,7 @@ impl Job {
         warn_of_risk(self.tree());
         let confirmed = confirmations(plan, &given)?;
         if !options.yes {
-            let summary = views::plan::prompt_summary(plan, out::width());
-            summary.iter().for_each(out::line);
+            out::line(views::plan::prompt_summary(plan));
         }
         let path = self.tree().path().display().to_string();
         let question = format!(
@@ -485,8 +487,8 @@ impl Job {
 /// Adds to the refusal of a saved plan what was changed in it, as far as a plan that is made now shows
 /// it.
 fn with_changes(mut failure: Failure, args: &PlanningArgs) -> Failure {
-    let changes = changes_in_file(args).unwrap_or_default();
-    let changes = changes
+    let changes = changes_in_file(args)
+        .unwrap_or_default()
         .into_iter()
         .map(|change| format!("compared with a plan that is made from it now, {change}"));
     failure.reasons.extend(first_few(changes, MOST_CHANGES));
@@ -505,15 +507,20 @@ fn changes_in_file(args: &PlanningArgs) -> Option<Vec<String>> {
     let Planned::Plan(plan) = preview(&job).ok()? else {
         return None;
     };
-    let changes = crate::plan::differences(&saved, &plan);
-    Some(changes.iter().map(ToString::to_string).collect())
+    Some(
+        crate::plan::differences(&saved, &plan)
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    )
 }
 
 /// Refuses to begin if the preflight found anything.
 pub(super) fn refuse(reasons: Vec<Reason>) -> Result<(), RunError> {
-    match reasons.is_empty() {
-        true => Ok(()),
-        false => Err(RunError::NotReady(reasons)),
+    if reasons.is_empty() {
+        Ok(())
+    } else {
+        Err(RunError::NotReady(reasons))
     }
 }
 
@@ -534,6 +541,17 @@ pub(super) fn preview(job: &Job) -> anyhow::Result<Planned> {
         job.expected.report_notes(plan);
     }
     Ok(planned)
+}
+
+/// Plans as [`preview`] does; returns `None` if there is nothing to do, after reporting that.
+pub(super) fn preview_or_report(job: &Job, format: Format) -> anyhow::Result<Option<Box<Plan>>> {
+    Ok(match preview(job)? {
+        Planned::Plan(plan) => Some(plan),
+        Planned::Nothing(nothing) => {
+            report_nothing_to_do(&nothing, format);
+            None
+        }
+    })
 }
 
 pub(super) fn report_nothing_to_do(nothing: &NothingToDo, format: Format) {

@@ -4,12 +4,21 @@ use std::fmt::Display;
 
 use anstyle::Style;
 
-use super::terminal::out::{self, styled};
+use super::terminal::out::{self, WARN, styled};
 use crate::names::{Escaped, RelPath, columns};
 
 /// Prints a text after a label in a style.
 pub(super) fn labelled(style: Style, label: &str, text: impl Display) {
     out::line(format_args!("{}: {text}", styled(style, label)));
+}
+
+/// Prints the directories that belong to nothing.
+pub(super) fn print_directories_of_no_instance(directories: &[RelPath]) {
+    for directory in directories {
+        let directory = Escaped(directory.as_str());
+        let text = format!("`{directory}` belongs to no server or instance of `deployment.toml`");
+        labelled(WARN, "directory", text);
+    }
 }
 
 /// Formats a path and a text about it, which begin in a column. The path stays in one piece; a text

@@ -135,9 +135,10 @@ fn lacks_command(error: &clap::Error) -> bool {
 fn end_without_command(error: &clap::Error) -> Exit {
     if error.kind() == ErrorKind::DisplayVersion {
         let is_verbose = std::env::args_os().any(|word| word == "--verbose" || word == "-v");
-        let version: fn() -> String = match is_verbose {
-            true => version::verbose,
-            false => version::short,
+        let version: fn() -> String = if is_verbose {
+            version::verbose
+        } else {
+            version::short
         };
         out::line(version());
         return Exit::Ok;
@@ -158,8 +159,9 @@ fn end_without_command(error: &clap::Error) -> Exit {
 fn unless_lost(matches: &ArgMatches, exit: Exit) -> anyhow::Result<Exit> {
     if is_for_its_output(matches, exit) && out::is_lost() {
         let reason = "the result could not be written to standard output";
-        let failure = Failure::io(reason).next("free space, then the same command again");
-        return Err(failure.into());
+        return Err(Failure::io(reason)
+            .next("free space, then the same command again")
+            .into());
     }
     Ok(exit)
 }
@@ -225,9 +227,10 @@ fn with_json(command: clap::Command) -> clap::Command {
         .action(ArgAction::SetTrue)
         .conflicts_with("format")
         .help("Print one JSON document, like `--format json`");
-    let json = match has("report") {
-        true => json.requires("report"),
-        false => json,
+    let json = if has("report") {
+        json.requires("report")
+    } else {
+        json
     };
     let format = |format: Arg| format.default_value_if(JSON, ArgPredicate::IsPresent, JSON);
     command.mut_arg("format", format).arg(json)

@@ -1,13 +1,11 @@
 //! Selection of a run by its number, its rollup, its name, or `last`; and of a step by its id.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::failure::Failure;
 use super::near_misses;
-use crate::cli::terminal::out::shell_quoted;
+use crate::cli::terminal::out::{first_few, list};
 use crate::deployment::description::Description;
-use crate::document::nearest;
 use crate::journal::{Answer, Direction, Run};
 use crate::manifest::{Manifest, Within, author_id};
 use crate::names::{Escaped, Kb, same_name};
@@ -34,10 +32,11 @@ pub(super) fn find_run<'a>(
         newest_first.find(is_wanted)
     } else {
         let number = named.parse().ok();
-        let by_name = |run: &&Run| run.name().eq_ignore_ascii_case(named);
         let by_number = |run: &&Run| Some(run.number) == number;
-        let exact = runs.iter().find(by_name);
-        let exact = exact.or_else(|| runs.iter().find(by_number));
+        let exact = runs
+            .iter()
+            .find(|run| run.name().eq_ignore_ascii_case(named))
+            .or_else(|| runs.iter().find(by_number));
         exact.or_else(|| newest_of_rollup(runs, named.parse().ok()?, is_wanted))
     };
     found.ok_or_else(|| unknown_run(runs, named, newest))
@@ -45,23 +44,24 @@ pub(super) fn find_run<'a>(
 
 /// Returns the newest wanted run of a rollup, or else its newest run.
 fn newest_of_rollup(runs: &[Run], kb: Kb, is_wanted: impl Fn(&&Run) -> bool) -> Option<&Run> {
-    let is_of_rollup = |run: &&Run| run.kb == Some(kb) || run.recorded_by_hand() == Some(kb);
-    let mut newest_first = runs.iter().rev().filter(is_of_rollup);
+    let mut newest_first = runs
+        .iter()
+        .rev()
+        .filter(|run| run.kb == Some(kb) || run.recorded_by_hand() == Some(kb));
     let newest = newest_first.clone().next();
     newest_first.find(is_wanted).or(newest)
 }
 
 fn unknown_run(runs: &[Run], named: &str, newest: Newest) -> Failure {
-    let known: Vec<&str> = runs.iter().map(Run::name).collect();
-    let known = format!(
-        "name a run by its number, its rollup, or `last`; known: {}",
-        known.join(", ")
-    );
+    let known = match runs {
+        [] => "`rollup apply` makes the first run".to_owned(),
+        _ => format!(
+            "name a run by its number, its rollup, or `last`; known: {}",
+            list(runs.iter().map(Run::name))
+        ),
+    };
     if let Some(failure) = near_misses::file_for_run(named) {
-        return match runs {
-            [] => failure.next("`rollup apply` makes the first run"),
-            _ => failure.next(known),
-        };
+        return failure.next(known);
     }
     let is_last = named.eq_ignore_ascii_case("last");
     let reason = match newest {
@@ -69,20 +69,11 @@ fn unknown_run(runs: &[Run], named: &str, newest: Newest) -> Failure {
         Newest::Any if is_last => "there is no run yet".to_owned(),
         _ => format!("there is no run `{}`", Escaped(named)),
     };
-    let mut failure = Failure::usage(reason);
-    let names: Vec<&str> = runs.iter().map(Run::name).collect();
     let kbs = runs.iter().filter_map(|run| run.kb);
     let kbs: Vec<String> = kbs.map(|kb| kb.to_string()).collect();
-    let candidates = names.iter().copied().chain(kbs.iter().map(String::as_str));
-    if let Some(meant) = nearest(named, candidates.chain(["last"]))
-        && !meant.eq_ignore_ascii_case(named)
-    {
-        failure = failure.next(format!("did you mean `{meant}`?"));
-    }
-    if names.is_empty() {
-        return failure.next("`rollup apply` makes the first one");
-    }
-    failure.next(known)
+    let names = runs.iter().map(Run::name);
+    let names = names.chain(kbs.iter().map(String::as_str)).chain(["last"]);
+    Failure::usage(reason).meant("", named, names).next(known)
 }
 
 /// Checks that the manifest has the step that an option names, for this deployment. `otherwise` is what
@@ -109,20 +100,16 @@ pub(super) fn require_step(
         ids.extend(within.map(|(outer, _)| outer));
         ids.extend([author_id(&step.id), step.id.as_str()]);
     }
-    let reason = format!("the manifest has no step `{}`", Escaped(named));
-    let mut failure = Failure::usage(reason);
-    if let Some(id) = nearest(named, ids.iter().copied()) {
-        let id = shell_quoted(Path::new(id));
-        failure = failure.next(format!("did you mean `{option} {id}`?"));
-    }
-    let steps = manifest.steps.iter().map(|step| step.id.as_str());
-    let steps: Vec<&str> = steps.collect();
-    let nested = match ids.iter().any(|id| id.contains('@')) {
-        true => "; a nested step is `STEP@SERVER`",
-        false => "",
+    let nested = if ids.iter().any(|id| id.contains('@')) {
+        "; a nested step is `STEP@SERVER`"
+    } else {
+        ""
     };
-    let steps = steps.join(", ");
-    Err(failure.next(format!("the steps are {steps}{nested}{otherwise}")))
+    let steps = list(manifest.steps.iter().map(|step| &step.id));
+    let reason = format!("the manifest has no step `{}`", Escaped(named));
+    Err(Failure::usage(reason)
+        .meant(&format!("{option} "), named, ids.iter().copied())
+        .next(format!("the steps are {steps}{nested}{otherwise}")))
 }
 
 /// Returns the steps about which a run still asks a person in this direction, in the run's order.
@@ -167,8 +154,9 @@ pub(super) fn answered_steps(
     plan: &Plan,
     mut open: Vec<&PlannedStep>,
 ) -> Result<Vec<String>, Failure> {
-    let steps = plan.steps.iter();
-    let asked: Vec<&PlannedStep> = steps
+    let asked: Vec<&PlannedStep> = plan
+        .steps
+        .iter()
         .filter(|step| step.manual.is_some() || step.undo.is_some())
         .collect();
     let mut answered: Vec<String> = Vec::new();
@@ -188,30 +176,21 @@ pub(super) fn answered_steps(
 fn unknown_answer(word: &str, asked: &[&PlannedStep]) -> Failure {
     /// Most names that are listed.
     const LISTED: usize = 10;
-    let mut failure = match asked.iter().find(|step| step.may_be(word)) {
-        Some(_) => Failure::usage(format!(
-            "the run does not ask about a step named `{}` any more",
-            Escaped(word)
-        )),
-        None => Failure::usage(format!("there is no manual step named `{}`", Escaped(word))),
-    };
-    let mut names: BTreeSet<&str> = BTreeSet::new();
-    for step in asked {
-        names.insert(&step.id);
-        names.insert(author_id(&step.id));
-    }
-    if names.is_empty() {
+    let name = Escaped(word);
+    let failure = Failure::usage(if asked.iter().any(|step| step.may_be(word)) {
+        format!("the run does not ask about a step named `{name}` any more")
+    } else {
+        format!("there is no manual step named `{name}`")
+    });
+    if asked.is_empty() {
         return failure.next("leave `--done` out");
     }
-    if let Some(meant) = nearest(word, names.iter().copied()) {
-        let meant = shell_quoted(Path::new(meant));
-        failure = failure.next(format!("did you mean `--done {meant}`?"));
-        return failure;
-    }
-    let listed: Vec<&str> = names.iter().copied().take(LISTED).collect();
-    let more = match names.len().saturating_sub(LISTED) {
-        0 => String::new(),
-        more => format!(", and {more} more"),
-    };
-    failure.next(format!("known: {}{more}", listed.join(", ")))
+    let names = asked
+        .iter()
+        .flat_map(|step| [&*step.id, author_id(&step.id)]);
+    let names: BTreeSet<&str> = names.collect();
+    let listed = first_few(names.iter().map(ToString::to_string), LISTED);
+    failure
+        .meant("--done ", word, names.iter().copied())
+        .next(format!("known: {}", listed.join(", ")))
 }

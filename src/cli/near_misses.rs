@@ -89,11 +89,15 @@ fn nearest_file(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let directory = inputs::parent_of(path);
     let files = entries(directory);
-    let names = files.iter().filter_map(|file| file.file_name()?.to_str());
-    let names: Vec<&str> = names.collect();
+    let names: Vec<&str> = files
+        .iter()
+        .filter_map(|file| file.file_name()?.to_str())
+        .collect();
     let with_ending = format!("{name}.toml");
-    let wanted = |known: &&&str| known.eq_ignore_ascii_case(&with_ending);
-    let found = names.iter().find(wanted).copied();
+    let found = names
+        .iter()
+        .find(|known| known.eq_ignore_ascii_case(&with_ending))
+        .copied();
     let found = found.or_else(|| {
         let is_long = name.len() > 4 && name.contains('.');
         let documents = names.iter().copied().filter(|_| is_long);
@@ -104,8 +108,12 @@ fn nearest_file(path: &Path) -> Option<PathBuf> {
 
 /// Returns the regular files in a directory, sorted by their names.
 fn entries(directory: &Path) -> Vec<PathBuf> {
-    let found = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let paths = found.take(MOST_ENTRIES).map(|entry| entry.path());
+    let paths = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .take(MOST_ENTRIES)
+        .map(|entry| entry.path());
     let mut files: Vec<PathBuf> = paths.filter(|path| path.is_file()).collect();
     files.sort();
     files
@@ -159,9 +167,11 @@ pub(super) fn refuse_deployment_in_place(matches: &ArgMatches) -> Result<(), Fai
         return Ok(());
     };
     let takes_documents = ["plan", "apply", "stage", "rehearse", "pin"].contains(&command);
-    let ids = ["manifest", "run"];
-    let words = ids.iter().filter_map(|id| matches.try_get_raw(id).ok()?);
-    let mut paths = words.flatten().map(Path::new);
+    let mut paths = ["manifest", "run"]
+        .iter()
+        .filter_map(|id| matches.try_get_raw(id).ok()?)
+        .flatten()
+        .map(Path::new);
     let Some(path) = paths.find(|path| is_deployment(path)) else {
         return Ok(());
     };

@@ -171,8 +171,8 @@ fn resolve(path: &Path) -> io::Result<OutputTarget> {
         let parent = at
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let parent = parent.canonicalize()?;
+            .unwrap_or(Path::new("."))
+            .canonicalize()?;
         at = parent.join(name);
         // Entries there are open files of processes; no file can be created there.
         if parent.starts_with("/proc") {

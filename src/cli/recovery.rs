@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::inputs::{OpenedDeployment, open_to_change, question};
 use super::job::refuse;
 use super::named::open_questions;
-use super::state_now::names_of;
+use super::state_now::unavailable_now;
 use crate::cli::terminal::out;
 use crate::cli::views;
 use crate::cli::views::plan::describe_elsewhere;
@@ -21,7 +21,7 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Damaged, Direction, JournalError, Run, RunState, runs};
 use crate::names::Escaped;
-use crate::plan::{Operation, Plan, PlannedStep, Swap};
+use crate::plan::{Operation, Plan, Swap};
 use crate::run::{
     BehindPoint, Cleared, RunError, RunExamination, SwapState, UndoCheck, after_rollback,
     behind_last_point, clear_interrupted_staging, describe_run, examine, preflight_of_walk,
@@ -103,6 +103,17 @@ pub(super) fn other_is_open(open: &Run) -> Failure {
     Failure::not_ready(state_of(open)).next(FINISH_OR_ROLL_BACK)
 }
 
+/// Recovery of a run: its end in one direction.
+struct Recovery<'a> {
+    tree: &'a Tree,
+    run: &'a Run,
+    plan: &'a Plan,
+    direction: Direction,
+    examined: RunExamination,
+    /// Part of an open run that a rollback reaches, if it does not reach its start.
+    behind: Option<BehindPoint<'a>>,
+}
+
 /// Prints what a recovery will do, and refuses one that the deployment or this user's rights would stop:
 /// its operations, what is unavailable until it ends, and what a rollback leaves.
 pub(super) fn preview_recovery(
@@ -111,38 +122,113 @@ pub(super) fn preview_recovery(
     plan: &Plan,
     direction: Direction,
 ) -> anyhow::Result<()> {
-    let examined = examine(tree, &run.directory, plan)?;
-    let behind = match direction {
-        Direction::Forward => None,
-        Direction::Back => part_rolled_back(tree, run, plan)?,
+    let recovery = Recovery {
+        tree,
+        run,
+        plan,
+        direction,
+        examined: examine(tree, &run.directory, plan)?,
+        behind: match direction {
+            Direction::Back if run.is_open() => behind_last_point(tree, run, plan)?,
+            _ => None,
+        },
     };
-    print_remaining_operations(tree, run, plan, direction, behind.as_ref())?;
-    let is_reached = |swap: u32| {
-        let behind = behind.as_ref();
-        behind.is_none_or(|behind| behind.swaps.contains(&swap))
-    };
-    let to_do: Vec<&Swap> = plan
-        .swaps
-        .iter()
-        .filter(|swap| match direction {
-            Direction::Forward => !examined.is_done(swap.number),
-            Direction::Back => {
-                examined.swaps.get(&swap.number) != Some(&SwapState::NotBegun)
-                    && is_reached(swap.number)
-            }
-        })
+    recovery.print_operations()?;
+    let swaps = plan.swaps.iter();
+    let to_do: Vec<&Swap> = swaps
+        .filter(|swap| recovery.is_to_do(swap.number))
         .collect();
-    let to_do_now = to_do.iter().copied();
-    refuse(preflight_of_walk(tree, &run.directory, to_do_now)?.all())?;
-    print_outages(plan, &examined, direction, is_reached);
+    refuse(preflight_of_walk(tree, &run.directory, to_do.iter().copied())?.all())?;
+    recovery.print_outages();
     if direction == Direction::Back {
+        recovery.print_remains(&to_do);
+    }
+    Ok(())
+}
+
+impl Recovery<'_> {
+    fn is_reached(&self, swap: u32) -> bool {
+        let behind = self.behind.as_ref();
+        behind.is_none_or(|behind| behind.swaps.contains(&swap))
+    }
+
+    fn is_to_do(&self, swap: u32) -> bool {
+        match self.direction {
+            Direction::Forward => !self.examined.is_done(swap),
+            Direction::Back => {
+                let is_begun = self.examined.swaps.get(&swap) != Some(&SwapState::NotBegun);
+                is_begun && self.is_reached(swap)
+            }
+        }
+    }
+
+    /// Prints the operations to do, and the steps that the recovery asks a person about.
+    fn print_operations(&self) -> anyhow::Result<()> {
+        let Self {
+            tree, run, plan, ..
+        } = self;
+        out::line(state_of(run));
+        let left_alone = match self.direction {
+            Direction::Forward => BTreeSet::new(),
+            Direction::Back => UndoCheck::new(tree, &runs(tree)?, None).paths_left_alone(run),
+        };
+        let is_to_do = |operation: &Operation| {
+            self.is_to_do(operation.swap) && !left_alone.contains(&operation.at)
+        };
+        let is_done = |swap| self.examined.is_done(swap);
+        let mut asked = open_questions(plan, run, self.direction, is_done);
+        if let Some(behind) = &self.behind {
+            asked.retain(|step| {
+                let mut swaps = step.operations.iter().map(|one| one.swap);
+                behind.by_hand.contains(step.id.as_str())
+                    || swaps.any(|swap| behind.swaps.contains(&swap))
+            });
+        }
+        let asked = asked.iter().map(|step| step.id.as_str()).collect();
+        let lines = views::plan::remaining_operations(plan, self.direction, is_to_do, &asked);
+        out::line(match (self.direction, lines.is_empty()) {
+            (Direction::Forward, false) => "it will be finished:",
+            (Direction::Back, false) => "it will be rolled back:",
+            (Direction::Forward, true) => "no operation is left to do; it will be closed",
+            (Direction::Back, true) if run.is_open() => "nothing to roll back; it will be closed",
+            (Direction::Back, true) => "nothing is left to roll back; it will be marked as undone",
+        });
+        lines.iter().for_each(out::line);
+        Ok(())
+    }
+
+    /// Prints what is unavailable now, and what becomes unavailable during the rest of a run, or during
+    /// the rollback of the swaps that it reaches.
+    fn print_outages(&self) {
+        if let Some(names) = unavailable_now(self.plan, &self.examined) {
+            out::line(format_args!("unavailable now, until it ends: {names}"));
+        }
+        let is_back = self.direction == Direction::Back;
+        let mut to_come = self.plan.outages_among(|operation| {
+            self.is_reached(operation.swap) && self.examined.is_done(operation.swap) == is_back
+        });
+        // The others are those that are unavailable now.
+        to_come.retain(|outage| !is_back || outage.to.is_some());
+        if !to_come.is_empty() {
+            let unavailable = views::plan::count_unavailable(&to_come);
+            let during = if is_back {
+                "rollback"
+            } else {
+                "rest of the run"
+            };
+            out::line(format_args!("outage: {unavailable} during the {during}"));
+        }
+    }
+
+    /// Prints what a rollback leaves to be done.
+    fn print_remains(&self, to_do: &[&Swap]) {
         let begun = to_do.iter().map(|swap| swap.live.clone()).collect();
-        let restarts = describe_restarts(&after_rollback(plan, &begun)).join("; ");
+        let restarts = describe_restarts(&after_rollback(self.plan, &begun));
         if !restarts.is_empty() {
             let restarts = Escaped(&restarts);
             out::line(format_args!("to be restarted afterwards: {restarts}"));
         }
-        if let Some(behind) = &behind {
+        if let Some(behind) = &self.behind {
             let (point, why) = (behind.point.to_string(), behind.point.why);
             out::line(format_args!(
                 "the rollback ends behind {}: {}; the run stays open, and `rollup resume` finishes it",
@@ -150,43 +236,12 @@ pub(super) fn preview_recovery(
                 Escaped(why)
             ));
         }
-        let is_done =
-            |operation: &Operation| is_reached(operation.swap) && examined.is_done(operation.swap);
-        if let Some(elsewhere) = describe_elsewhere(plan.unmarked_procedures_run(is_done)) {
+        let procedures = self.plan.unmarked_procedures_run(|operation| {
+            self.is_reached(operation.swap) && self.examined.is_done(operation.swap)
+        });
+        if let Some(elsewhere) = describe_elsewhere(procedures) {
             out::line(Escaped(&elsewhere));
         }
-    }
-    Ok(())
-}
-
-/// Prints what is unavailable now, and what becomes unavailable during the rest of a run, or during the
-/// rollback of the swaps that it reaches.
-fn print_outages(
-    plan: &Plan,
-    examined: &RunExamination,
-    direction: Direction,
-    is_reached: impl Fn(u32) -> bool,
-) {
-    let unavailable = plan.unavailable_after(|operation| examined.is_done(operation.swap));
-    if !unavailable.is_empty() {
-        let names = names_of(&unavailable);
-        let names = Escaped(&names);
-        out::line(format_args!("unavailable now, until it ends: {names}"));
-    }
-    let is_back = direction == Direction::Back;
-    let mut to_come = plan.outages_among(|operation| {
-        is_reached(operation.swap) && examined.is_done(operation.swap) == is_back
-    });
-    // The others are those that are unavailable now.
-    to_come.retain(|outage| !is_back || outage.to.is_some());
-    if !to_come.is_empty() {
-        let unavailable = views::plan::count_unavailable(&to_come);
-        let during = if is_back {
-            "rollback"
-        } else {
-            "rest of the run"
-        };
-        out::line(format_args!("outage: {unavailable} during the {during}"));
     }
 }
 
@@ -204,56 +259,6 @@ pub(super) fn confirm_recovery(
     };
     let name = Some(plan.deployment.as_str());
     confirm(&question(verb, run.name(), name, tree), yes)
-}
-
-/// Returns the part of an open run that a rollback reaches, if it does not reach its start.
-fn part_rolled_back<'p>(
-    tree: &Tree,
-    run: &Run,
-    plan: &'p Plan,
-) -> anyhow::Result<Option<BehindPoint<'p>>> {
-    match run.is_open() {
-        true => Ok(behind_last_point(tree, run, plan)?),
-        false => Ok(None),
-    }
-}
-
-/// Prints the operations that a recovery will do, and the steps that it asks a person about.
-fn print_remaining_operations(
-    tree: &Tree,
-    run: &Run,
-    plan: &Plan,
-    direction: Direction,
-    behind: Option<&BehindPoint<'_>>,
-) -> anyhow::Result<()> {
-    let examined = examine(tree, &run.directory, plan)?;
-    out::line(state_of(run));
-    let left_alone = match direction {
-        Direction::Forward => BTreeSet::new(),
-        Direction::Back => UndoCheck::new(tree, &runs(tree)?, None).paths_left_alone(run),
-    };
-    let only = behind.map(|behind| &behind.swaps);
-    let is_reached = |step: &&PlannedStep| {
-        behind.is_none_or(|behind| {
-            let mut swaps = step.operations.iter().map(|one| one.swap);
-            behind.by_hand.contains(step.id.as_str())
-                || swaps.any(|swap| behind.swaps.contains(&swap))
-        })
-    };
-    let asked = open_questions(plan, run, direction, |swap| examined.is_done(swap));
-    let asked = asked.into_iter().filter(is_reached);
-    let asked = asked.map(|step| step.id.as_str()).collect();
-    let lines =
-        views::plan::remaining_operations(plan, &examined, direction, &left_alone, only, &asked);
-    out::line(match (direction, lines.is_empty()) {
-        (Direction::Forward, false) => "it will be finished:",
-        (Direction::Back, false) => "it will be rolled back:",
-        (Direction::Forward, true) => "no operation is left to do; it will be closed",
-        (Direction::Back, true) if run.is_open() => "nothing to roll back; it will be closed",
-        (Direction::Back, true) => "nothing is left to roll back; it will be marked as undone",
-    });
-    lines.iter().for_each(out::line);
-    Ok(())
 }
 
 /// Reports that there is no run to recover. The hint is appended to the line.

@@ -9,7 +9,6 @@ use super::inputs::open_deployment;
 use super::run_summary::summary_of;
 use super::views::plan::Rehearsal;
 use crate::cli::exit::Exit;
-use crate::events::Attempt;
 use crate::journal::{Direction, Outcome, Run, runs};
 use crate::plan::Plan;
 
@@ -19,7 +18,8 @@ use crate::plan::Plan;
 /// # Errors
 ///
 /// There is no deployment; no run in it applied this plan; its events are lost.
-pub(super) fn rehearsal_of(plan: &Plan, lab: &Path) -> anyhow::Result<Rehearsal> {
+pub(super) fn rehearsal_of(plan: &Plan, lab: Option<&Path>) -> anyhow::Result<Option<Rehearsal>> {
+    let Some(lab) = lab else { return Ok(None) };
     let inside = lab.join("deployment");
     let site = open_deployment(Some(if inside.is_dir() { &inside } else { lab }))?;
     let tree = &site.tree;
@@ -30,13 +30,15 @@ pub(super) fn rehearsal_of(plan: &Plan, lab: &Path) -> anyhow::Result<Rehearsal>
     };
     for run in runs.iter().rev().filter(is_same) {
         let (summary, _) = summary_of(tree, run);
-        let is_applied =
-            |attempt: &&Attempt| attempt.outcome == Some(Outcome::Applied) && !attempt.partial;
-        let Some(attempt) = summary.attempts.iter().find(is_applied) else {
+        let Some(attempt) = summary
+            .attempts
+            .iter()
+            .find(|attempt| attempt.outcome == Some(Outcome::Applied) && !attempt.partial)
+        else {
             continue;
         };
         let waits = attempt.waits.iter();
-        return Ok(Rehearsal {
+        return Ok(Some(Rehearsal {
             run: summary.run.clone(),
             deployment: tree.path().display().to_string(),
             host: summary.host.clone(),
@@ -46,7 +48,7 @@ pub(super) fn rehearsal_of(plan: &Plan, lab: &Path) -> anyhow::Result<Rehearsal>
             manual_steps: waits
                 .filter(|wait| wait.direction == Direction::Forward)
                 .count(),
-        });
+        }));
     }
     let reason = format!(
         "no run in `{}` applied this plan with all its events",

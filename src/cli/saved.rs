@@ -90,8 +90,8 @@ impl SavedPlan {
         };
         let text = manifest_text.as_str().ok_or(PlanFileError::OtherManifest)?;
         let source = manifest_source(text, path);
-        let parsed = manifest::parse(&source, &mut Findings::default());
-        let meaning = parsed.map(|manifest| manifest.meaning());
+        let meaning =
+            manifest::parse(&source, &mut Findings::default()).map(|manifest| manifest.meaning());
         if meaning.is_none() || meaning != plan.rollup().map(|rollup| rollup.manifest) {
             return Err(PlanFileError::OtherManifest);
         }
@@ -127,8 +127,8 @@ struct PlanFile {
 
 impl PlanFile {
     fn parse(text: &[u8]) -> Result<Self, PlanFileError> {
-        let not_a_plan = |error: serde_json::Error| PlanFileError::NotAPlan(error.to_string());
-        let mut plan: Value = serde_json::from_slice(text).map_err(not_a_plan)?;
+        let mut plan: Value = serde_json::from_slice(text)
+            .map_err(|error| PlanFileError::NotAPlan(error.to_string()))?;
         let (mut manifest_text, mut manifest_signature) = (None, None);
         if let Some(keys) = plan.as_object_mut() {
             manifest_text = keys.remove("manifest_text");
@@ -166,8 +166,10 @@ fn json_text(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     };
     let mut file = file.take(LARGEST);
     let mut text = Vec::new();
-    let head = file.by_ref().take(64).read_to_end(&mut text);
-    head.map_err(fail)?;
+    file.by_ref()
+        .take(64)
+        .read_to_end(&mut text)
+        .map_err(fail)?;
     if text.trim_ascii_start().first() != Some(&b'{') {
         return Ok(None);
     }
@@ -195,9 +197,10 @@ pub(super) fn save(
         payload: job.typed.payload.clone(),
         ..TypedCommand::on(job.tree().path())
     };
-    let next = match requires_approvals(&job.site.description) {
-        true => format!("rollup approve {path}"),
-        false => typed.command(&format!("apply {path}")),
+    let next = if requires_approvals(&job.site.description) {
+        format!("rollup approve {path}")
+    } else {
+        typed.command(&format!("apply {path}"))
     };
     out::message(format_args!("next: {next}"));
     Ok(())

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::args::ApprovalArgs;
 use super::failure::Failure;
 use super::inputs;
-use crate::cli::terminal::out::{count, shell_quoted};
+use crate::cli::terminal::out::{count_of, list, shell_quoted};
 use crate::deployment::description::{Description, RequiredApprovals};
 use crate::deployment::run_dir::{ROLLUP_DIR, RunDir};
 use crate::deployment::tree::{FileKind, Tree};
@@ -91,8 +91,8 @@ impl GivenApprovals {
             .as_ref()
             .is_some_and(|reason| reason.trim().is_empty())
         {
-            let failure = Failure::usage("`--without-approval` needs a reason");
-            return Err(failure.next("write why in words: `--without-approval REASON`"));
+            return Err(Failure::usage("`--without-approval` needs a reason")
+                .next("write why in words: `--without-approval REASON`"));
         }
         let approvals = args.approval.iter().map(|path| GivenApproval::read(path));
         Ok(Self {
@@ -123,8 +123,10 @@ impl GivenApproval {
     fn read(path: &Path) -> Result<Self, Failure> {
         let statement = text_of(path, LARGEST_STATEMENT)?;
         if statement.starts_with("-----BEGIN") {
-            let failure = Failure::usage(format!("`{}` is a signature", escaped_path(path)));
-            return Err(failure.next("name the statement: the same file without `.sig`"));
+            return Err(
+                Failure::usage(format!("`{}` is a signature", escaped_path(path)))
+                    .next("name the statement: the same file without `.sig`"),
+            );
         }
         let signature = signature_beside(path);
         if !signature.exists() {
@@ -174,14 +176,17 @@ pub(super) fn requires_approvals(site: &Description) -> bool {
 
 /// Describes the approvals that a plan for the deployment needs; `None` if it needs none.
 pub(super) fn describe_required(site: &Description) -> Option<String> {
-    let RequiredApprovals { required, signers } = rules(site)?;
-    let people = match required {
-        1 => "1 person".to_owned(),
-        more => format!("{more} different people"),
-    };
+    let required = describe_rules(rules(site)?);
     Some(format!(
-        "`stage` and `apply` require the approval of {people} of `{signers}`"
+        "`stage` and `apply` require the approval of {required}"
     ))
+}
+
+/// Describes how many people have to approve a plan, and the file that names them.
+fn describe_rules(rules: &RequiredApprovals) -> String {
+    let RequiredApprovals { required, signers } = rules;
+    let people = count_of(*required, "person", "different people");
+    format!("{people} of `{signers}`")
 }
 
 fn rules(site: &Description) -> Option<&RequiredApprovals> {
@@ -198,9 +203,10 @@ pub(super) struct SignedManifest {
 /// Reads the signature beside a manifest; `None` if there is none.
 pub(super) fn signature_of_file(manifest: &Path) -> Result<Option<String>, Failure> {
     let path = signature_beside(manifest);
-    match path.exists() {
-        true => text_of(&path, LARGEST_SIGNATURE).map(Some),
-        false => Ok(None),
+    if path.exists() {
+        text_of(&path, LARGEST_SIGNATURE).map(Some)
+    } else {
+        Ok(None)
     }
 }
 
@@ -302,16 +308,19 @@ pub(super) fn check_kept(
 /// Refuses approvals that a staged run does not have: nothing can be added to its records.
 fn refuse_others(tree: &Tree, run: &Run, given: &GivenApprovals) -> anyhow::Result<()> {
     let kept = kept_approvals(tree, &run.directory)?;
-    let is_kept = |one: &GivenApproval| kept.iter().any(|kept| kept.signed == one.signed);
     let opened = run.journal.opened();
     let without = opened.and_then(|opened| opened.signatures.without_approval.as_ref());
-    if given.approvals.iter().all(is_kept) && (given.without.is_none() || without.is_some()) {
+    if given
+        .approvals
+        .iter()
+        .all(|one| kept.iter().any(|kept| kept.signed == one.signed))
+        && (given.without.is_none() || without.is_some())
+    {
         return Ok(());
     }
     let name = run.name();
     let reason = format!("run {name} is staged with other approvals, and takes no more");
-    let failure = Failure::not_ready(reason);
-    Err(failure
+    Err(Failure::not_ready(reason)
         .next("`rollup undo` discards it; then the same command again")
         .into())
 }
@@ -384,37 +393,27 @@ fn advice_if_staged() -> Vec<String> {
     vec![next.to_owned()]
 }
 
-/// Describes how many approvals are there, how many are required, and who can give those that are missing.
+/// Describes how many approvals are required, who gave one, and who else can.
 fn too_few(
     rules: &RequiredApprovals,
     signers: &Signers,
     people: &BTreeSet<usize>,
     now: Timestamp,
 ) -> String {
-    let names = |people: &mut dyn Iterator<Item = usize>| -> String {
-        let names = people.map(|person| signers.people()[person].names.join(" alias "));
-        let names: Vec<String> = names.collect();
-        Escaped(&names.join(", ")).to_string()
-    };
-    let given = match people.len() {
-        0 => "none is given".to_owned(),
-        1 => format!("1 is given, by {}", names(&mut people.iter().copied())),
-        more => format!(
-            "{more} are given, by {}",
-            names(&mut people.iter().copied())
-        ),
-    };
     let able = signers.people_for(Namespace::Approval.name(), now.as_second());
-    let missing: Vec<usize> = able.difference(people).copied().collect();
-    let lacking = rules.required - people.len();
-    let signers = &rules.signers;
-    let missing = match missing.len() {
-        0 => format!("`{signers}` names no other person who can approve now"),
-        able if able <= lacking => format!("missing: {}", names(&mut missing.into_iter())),
-        _ => format!("missing: {lacking} of {}", names(&mut missing.into_iter())),
-    };
-    let required = count(rules.required, "approval is", "approvals are");
-    format!("{required} required, of different people; {given}; {missing}")
+    let [given, others] = [people, &(&able - people)].map(|people| {
+        let people = people.iter().map(|&person| &signers.people()[person]);
+        let names = list(people.map(|person| person.names.join(" alias ")));
+        if names.is_empty() {
+            "no one".to_owned()
+        } else {
+            Escaped(&names).to_string()
+        }
+    });
+    let required = describe_rules(rules);
+    format!(
+        "the approval of {required} is required; given by {given}; others who can give it now: {others}"
+    )
 }
 
 /// Checks one approval, and returns what is recorded of it, with the person.
@@ -430,13 +429,14 @@ fn verify(
         signature,
     } = &given.signed;
     let statement: Statement = text.parse().map_err(|fault| format!("{fault}"))?;
-    let verified = signers.verify(
-        Namespace::Approval,
-        text.as_bytes(),
-        signature,
-        now.as_second(),
-    );
-    let verified = verified.map_err(|fault| fault.to_string())?;
+    let verified = signers
+        .verify(
+            Namespace::Approval,
+            text.as_bytes(),
+            signature,
+            now.as_second(),
+        )
+        .map_err(|fault| fault.to_string())?;
     compare(&statement, plan)?;
     if let Some(until) = statement.until.filter(|_| !statement.is_valid_at(now)) {
         return Err(format!("it was valid until {until}"));
@@ -473,9 +473,10 @@ fn compare(statement: &Statement, plan: &Plan) -> Result<(), String> {
         ));
     }
     let approved = format!("{} revision {}", statement.rollup, statement.revision);
-    let planned = plan.rollup();
-    let planned = planned.map(|rollup| format!("{} revision {}", rollup.kb, rollup.revision));
-    let planned = planned.unwrap_or_else(|| plan.subject.to_string());
+    let planned = plan
+        .rollup()
+        .map(|rollup| format!("{} revision {}", rollup.kb, rollup.revision))
+        .unwrap_or_else(|| plan.subject.to_string());
     if approved != planned {
         return Err(format!(
             "it approves {approved}, and the plan is of {planned}"

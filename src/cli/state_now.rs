@@ -14,8 +14,8 @@ use crate::deployment::locked::LockedDeployment;
 use crate::deployment::tree::Tree;
 use crate::journal::{Damaged, JournalError, Outcome, Run, RunState, runs};
 use crate::names::Escaped;
-use crate::plan::Outage;
-use crate::run::{examine, keeps_objects, left_by_rollback, load_plan};
+use crate::plan::Plan;
+use crate::run::{RunExamination, examine, keeps_objects, left_by_rollback, load_plan};
 
 use super::recovery::{is_unfinished, state_of};
 use super::terminal::out;
@@ -154,7 +154,7 @@ pub(super) fn newest_run(tree: &Tree) -> Option<String> {
 }
 
 fn unchanged(open: Option<String>) -> StateNow {
-    let open = open.map(|open| format!("; {open}")).unwrap_or_default();
+    let open = out::preceded("; ", open.as_deref());
     StateNow {
         changed: false,
         text: format!("this command changed nothing{open}"),
@@ -222,8 +222,11 @@ impl<'a> ReadRecords<'a> {
                 cleared.join(", ")
             ));
         }
-        let went_on = |run: &&Run| before.get(&key_of(run)) != now.get(&key_of(run));
-        match self.runs.iter().rfind(went_on) {
+        match self
+            .runs
+            .iter()
+            .rfind(|run| before.get(&key_of(run)) != now.get(&key_of(run)))
+        {
             None => unchanged(self.line_of(number)),
             Some(run) if matches!(run.state(), RunState::Staging | RunState::Staged) => {
                 unchanged(Some(self.line(run)))
@@ -234,8 +237,11 @@ impl<'a> ReadRecords<'a> {
 
     /// Describes the run with this number, or else the open run, or a damaged one.
     fn line_of(&self, number: Option<u32>) -> Option<String> {
-        let named = self.runs.iter().find(|run| Some(run.number) == number);
-        let run = named.or_else(|| self.runs.iter().find(|run| run.is_open()))?;
+        let run = self
+            .runs
+            .iter()
+            .find(|run| Some(run.number) == number)
+            .or_else(|| self.runs.iter().find(|run| run.is_open()))?;
         Some(self.line(run))
     }
 
@@ -264,42 +270,50 @@ fn key_of(run: &Run) -> (u32, String) {
 }
 
 fn swaps_done(tree: &Tree, run: &Run) -> Option<usize> {
-    let plan = load_plan(tree, &run.directory).ok()?;
-    let examined = examine(tree, &run.directory, &plan).ok()?;
+    let (_, examined) = examined(tree, run)?;
     Some(examined.done())
 }
 
 /// Describes how many operations of an unfinished run are done, and what they left unavailable.
 fn progress_line(tree: &Tree, run: &Run) -> Option<String> {
-    let plan = load_plan(tree, &run.directory).ok()?;
-    let examined = examine(tree, &run.directory, &plan).ok()?;
-    let is_done = |swap| examined.is_done(swap);
-    let done = plan.operations().filter(|one| is_done(one.swap)).count();
-    let done = out::number(done as u64);
-    let all = out::count(plan.operations().count(), "operation", "operations");
-    let unavailable = plan.unavailable_after(|operation| is_done(operation.swap));
-    if unavailable.is_empty() {
-        return Some(format!(", {done} of {all} done"));
-    }
-    let names = names_of(&unavailable);
-    Some(format!(", {done} of {all} done; unavailable: {names}"))
+    let (plan, examined) = examined(tree, run)?;
+    let done = operations_done(&plan, &examined);
+    Some(match unavailable_now(&plan, &examined) {
+        None => format!(", {done}"),
+        Some(names) => format!(", {done}; unavailable: {names}"),
+    })
 }
 
-/// Lists what is unavailable, each target once with its servers.
-pub(super) fn names_of(unavailable: &[Outage<'_>]) -> String {
+fn examined(tree: &Tree, run: &Run) -> Option<(Plan, RunExamination)> {
+    let plan = load_plan(tree, &run.directory).ok()?;
+    let examined = examine(tree, &run.directory, &plan).ok()?;
+    Some((plan, examined))
+}
+
+/// Describes how many operations of a run are done.
+pub(super) fn operations_done(plan: &Plan, examined: &RunExamination) -> String {
+    let done = out::number(
+        plan.operations()
+            .filter(|operation| examined.is_done(operation.swap))
+            .count() as u64,
+    );
+    let all = out::count(plan.operations().count(), "operation");
+    format!("{done} of {all} done")
+}
+
+/// Lists what the operations that are done left unavailable, each target once with its servers; `None`
+/// if it is nothing.
+pub(super) fn unavailable_now(plan: &Plan, examined: &RunExamination) -> Option<String> {
     let mut targets: Vec<(&str, Vec<&str>)> = Vec::new();
-    for outage in unavailable {
+    for outage in plan.unavailable_after(|operation| examined.is_done(operation.swap)) {
         match targets.iter_mut().find(|(name, _)| *name == outage.target) {
             Some((_, servers)) => servers.extend(outage.server),
             None => targets.push((outage.target, outage.server.into_iter().collect())),
         }
     }
-    let mut names = Vec::new();
-    for (name, servers) in targets.iter().take(NAMED) {
-        names.push(out::on_servers(name, servers.iter().copied()));
-    }
-    if targets.len() > NAMED {
-        names.push(format!("{} more", targets.len() - NAMED));
-    }
-    names.join("; ")
+    let names = targets
+        .into_iter()
+        .map(|(name, servers)| out::on_servers(name, servers));
+    let names = out::first_few(names, NAMED).join("; ");
+    (!names.is_empty()).then_some(names)
 }

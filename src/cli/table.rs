@@ -43,23 +43,29 @@ pub(super) fn table<const N: usize>(
         for (at, (cell, style)) in cells.iter().zip(styles).take(fitting).enumerate() {
             let gap = if at + 1 < fitting { GAP } else { 0 };
             let text = padded(cell, widths[at] + gap);
-            line.push_str(&text.replacen(cell, &styled(*style, cell), 1));
+            line.push_str(&if cell.is_empty() {
+                text
+            } else {
+                text.replacen(cell, &styled(*style, cell), 1)
+            });
         }
         line.trim_end().to_owned()
     };
     let mut lines = vec![line(&heads.map(str::to_owned), &[DIM; N])];
     for row in rows {
         lines.push(line(&row.cells, &row.styles));
-        let hidden = heads.iter().zip(&row.cells).skip(fitting);
-        let hidden = hidden.filter(|(_, cell)| !cell.is_empty());
-        let hidden: Vec<String> = hidden
+        let hidden: Vec<String> = heads
+            .iter()
+            .zip(&row.cells)
+            .skip(fitting)
+            .filter(|(_, cell)| !cell.is_empty())
             .map(|(head, cell)| format!("{head} {cell}"))
             .collect();
-        let below = [hidden.join("; ")];
-        let below = below.iter().filter(|text| !text.is_empty());
-        for text in below.chain(&row.below) {
-            let text = wrapped(text, width, BELOW);
-            lines.push(format!("{BELOW}{text}"));
+        for text in [&hidden.join("; ")].into_iter().chain(&row.below) {
+            if !text.is_empty() {
+                let text = wrapped(text, width, BELOW);
+                lines.push(format!("{BELOW}{text}"));
+            }
         }
     }
     lines

@@ -28,8 +28,9 @@ pub(super) fn attempts(
         if moment.line.event.is_edge() {
             continue;
         }
-        let current = builders.pop_if(|builder| builder.attempt.outcome.is_none());
-        let mut builder = current.unwrap_or_else(|| AttemptBuilder::new(moment, steps));
+        let mut builder = builders
+            .pop_if(|builder| builder.attempt.outcome.is_none())
+            .unwrap_or_else(|| AttemptBuilder::new(moment, steps));
         builder.before = last;
         builder.read(moment);
         builders.push(builder);
@@ -38,8 +39,8 @@ pub(super) fn attempts(
     if let (RunState::Closed(outcome), Some(last)) = (state, builders.last_mut()) {
         last.attempt.outcome.get_or_insert(outcome);
     }
-    let builders = builders.into_iter();
     builders
+        .into_iter()
         .map(|builder| builder.end(all, planned_swaps, from_journal))
         .collect()
 }
@@ -368,8 +369,11 @@ impl<'a> AttemptBuilder<'a> {
     /// Returns whether a swap was rolled back that is not recorded as done. A swap that failed was
     /// begun and not done, so it has an event for its rollback alone.
     fn lacks_forward_swaps(&self) -> bool {
-        let turns = self.attempt.turns.iter();
-        let failed = turns.filter(|turn| turn.direction == Direction::Back && turn.why != "undo");
+        let failed = self
+            .attempt
+            .turns
+            .iter()
+            .filter(|turn| turn.direction == Direction::Back && turn.why != "undo");
         let only_back = self.back.difference(&self.forward);
         !self.forward.is_empty() && only_back.count() > failed.count()
     }
@@ -412,15 +416,21 @@ fn by_server(
 fn restarts(attempt: &Attempt) -> Vec<RequiredRestart> {
     let mut required: BTreeMap<Option<&String>, BTreeSet<&String>> = BTreeMap::new();
     for restart in &attempt.restarts {
-        let servers = required.entry(restart.service.as_ref()).or_default();
-        servers.extend(&restart.servers);
+        required
+            .entry(restart.service.as_ref())
+            .or_default()
+            .extend(&restart.servers);
     }
-    let swaps = attempt.swaps.iter();
-    let back = swaps.filter(|swap| swap.direction == Direction::Back);
+    let back = attempt
+        .swaps
+        .iter()
+        .filter(|swap| swap.direction == Direction::Back);
     for operation in back.flat_map(|swap| &swap.operations) {
         if let (TargetKind::Service, Some(server)) = (operation.of, &operation.server) {
-            let servers = required.entry(Some(&operation.target)).or_default();
-            servers.insert(server);
+            required
+                .entry(Some(&operation.target))
+                .or_default()
+                .insert(server);
         }
     }
     let restart = |(service, servers): (Option<&String>, BTreeSet<&String>)| RequiredRestart {
@@ -433,8 +443,10 @@ fn restarts(attempt: &Attempt) -> Vec<RequiredRestart> {
 /// Returns the periods between two commands and those of waits, joined where they overlap: a
 /// question may outlast the command that asked it.
 fn idle(waits: &[ManualWait], all: &Timeline<'_>) -> Vec<TimeSpan> {
-    let gaps = all.sessions.windows(2);
-    let gaps = gaps.map(|two| TimeSpan::new(two[0].span.to_us, two[1].span.from_us));
+    let gaps = all
+        .sessions
+        .windows(2)
+        .map(|two| TimeSpan::new(two[0].span.to_us, two[1].span.from_us));
     joined(waits.iter().map(|wait| wait.span).chain(gaps))
 }
 

@@ -173,8 +173,10 @@ impl<T> Shared<T> {
                 .wait_while(state, is_empty)
                 .unwrap_or_else(PoisonError::into_inner),
             Some(idle) => {
-                let waited = self.changed.wait_timeout_while(state, idle, is_empty);
-                waited.unwrap_or_else(PoisonError::into_inner).0
+                self.changed
+                    .wait_timeout_while(state, idle, is_empty)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
             }
         }
     }

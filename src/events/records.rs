@@ -42,8 +42,11 @@ impl Records<'_> {
             }),
             _ => None,
         };
-        let entries = entries.unwrap_or_default().iter();
-        entries.filter_map(acknowledged).collect()
+        entries
+            .unwrap_or_default()
+            .iter()
+            .filter_map(acknowledged)
+            .collect()
     }
 
     /// Returns the first event of the run as far as the records have its facts; the others are

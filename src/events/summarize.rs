@@ -53,8 +53,10 @@ fn summarize(
         missing.push("not every swap is recorded: times may be too short".to_owned());
     }
     let (opened, closed) = opened_and_closed(lines);
-    let last = timeline.last_at_work.filter(|_| !from_journal);
-    let last = last.map(|at| &timeline.sessions[at]);
+    let last = timeline
+        .last_at_work
+        .filter(|_| !from_journal)
+        .map(|at| &timeline.sessions[at]);
     let fact = |fact: fn(&Began) -> &String| {
         let fact = began.as_ref().map(|began| fact(began).clone());
         fact.filter(|fact| !fact.is_empty())
@@ -100,11 +102,13 @@ fn began(lines: &[EventLine]) -> Option<Began> {
 
 /// Returns the signatures that the run was begun with.
 fn signatures(lines: &[EventLine]) -> RunSignatures {
-    let opened = lines.iter().find_map(|line| match &line.event {
-        Event::Opened { signatures, .. } => Some(signatures.clone()),
-        _ => None,
-    });
-    opened.unwrap_or_default()
+    lines
+        .iter()
+        .find_map(|line| match &line.event {
+            Event::Opened { signatures, .. } => Some(signatures.clone()),
+            _ => None,
+        })
+        .unwrap_or_default()
 }
 
 /// Returns the times at which the run was first opened and last closed.
@@ -139,29 +143,20 @@ fn state_from_events(lines: &[EventLine]) -> RunState {
 
 /// Describes the parts of the events that cannot be read.
 fn incomplete(events: &Events) -> Vec<String> {
-    let lines = |number: u64, one: &str, many: &str| match number {
-        1 => format!("1 line of the events {one}"),
-        _ => format!("{number} lines of the events {many}"),
-    };
     let mut missing = Vec::new();
-    missing.extend(
-        events
-            .absent
-            .as_ref()
-            .map(|why| format!("the events of the run cannot be used: {why}")),
-    );
+    if let Some(why) = &events.absent {
+        missing.push(format!("the events of the run cannot be used: {why}"));
+    }
     if !events.lines.is_empty() && began(&events.lines).is_none() {
         missing.push("the events do not name their run: their beginning is missing".to_owned());
     }
-    if events.unknown > 0 {
-        missing.push(lines(
-            events.unknown,
-            "is of a later version, and is left out",
-            "are of a later version, and are left out",
-        ));
-    }
-    if events.damaged > 0 {
-        missing.push(lines(events.damaged, "cannot be read", "cannot be read"));
+    for (lines, fault) in [
+        (events.unknown, "of a later version, which are left out"),
+        (events.damaged, "that cannot be read"),
+    ] {
+        if lines > 0 {
+            missing.push(format!("lines of the events {fault}: {lines}"));
+        }
     }
     if events.torn {
         missing.push("the last line of the events is incomplete".to_owned());

@@ -50,10 +50,9 @@ pub(super) fn timeline<'a>(lines: &'a [EventLine], missing: &mut Vec<String>) ->
             if origin.is_none() {
                 origin = began_at;
             }
-            let by_wall = began_at
+            let from = began_at
                 .zip(origin)
-                .map(|(at, origin)| at.as_microsecond() - origin.as_microsecond());
-            let from = by_wall
+                .map(|(at, origin)| at.as_microsecond() - origin.as_microsecond())
                 .and_then(|us| u64::try_from(us).ok())
                 .filter(|&us| us >= last_us);
             went_back |= from.is_none();

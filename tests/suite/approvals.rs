@@ -125,20 +125,20 @@ fn two_of_three_approve() {
     refuses(
         &world,
         "",
-        "2 approvals are required, of different people; none is given; missing: 2 of \
-         alice@example.com, bob@example.com, carol@example.com",
+        "the approval of 2 different people of `allowed_signers` is required; given by no one; others who \
+         can give it now: alice@example.com, bob@example.com, carol@example.com",
     );
     approve(&world, "alice", ALICE, UNTIL);
     approve(&world, "bob", BOB, "");
     refuses(
         &world,
         "--approval alice",
-        "1 is given, by alice@example.com; missing: 1 of bob@example.com, carol@example.com",
+        "given by alice@example.com; others who can give it now: bob@example.com, carol@example.com",
     );
     refuses(
         &world,
         "--approval alice --dry-run",
-        "2 approvals are required",
+        "the approval of 2 different people of `allowed_signers` is required",
     );
     apply(&world, "--approval alice --approval bob --dry-run")
         .exits_with(exit::OK)
@@ -202,7 +202,7 @@ fn an_approval_that_does_not_count_is_refused_by_name() {
     for (person, why) in [
         (
             ALICE,
-            "1 is given, by alice@example.com alias dave; missing: bob@example.com",
+            "given by alice@example.com alias dave; others who can give it now: bob@example.com",
         ),
         (
             CAROL,
@@ -211,7 +211,7 @@ fn an_approval_that_does_not_count_is_refused_by_name() {
         // One person with two keys counts once.
         (
             4,
-            "1 is given, by alice@example.com alias dave; missing: bob@example.com",
+            "given by alice@example.com alias dave; others who can give it now: bob@example.com",
         ),
         (
             5,

@@ -236,5 +236,5 @@ fn events_of_a_newer_rollup_are_counted_and_left_out() {
         .run("report last")
         .exits_with(exit::OK)
         .nothing_was_touched()
-        .prints("1 line of the events is of a later version");
+        .prints("lines of the events of a later version, which are left out: 1");
 }

@@ -53,7 +53,7 @@ fn a_restart_is_pending_until_it_is_acknowledged() {
         .run("ack --yes")
         .exits_with(exit::OK)
         .tree_is_unchanged()
-        .prints("acknowledged: Engine on ENG01, ENG02 was restarted");
+        .prints("acknowledged as restarted: Engine on ENG01, ENG02");
     world
         .run("status")
         .exits_with(exit::OK)

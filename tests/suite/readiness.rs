@@ -98,7 +98,7 @@ fn a_parameter_of_the_manifest_overrides_the_stored_one() {
     world
         .run(APPLY_SMALL)
         .exits_with(exit::OK)
-        .prints("ran 1 procedure");
+        .prints("ran Initialize Things");
     let state: toml::Table = world
         .read("Things/Initialize Things/state.toml")
         .parse()

@@ -224,7 +224,7 @@ fn the_last_run_is_reported_even_if_its_journal_is_damaged() {
         .run("report last")
         .exits_with(exit::USAGE)
         .prints("there is no run yet")
-        .prints("makes the first one");
+        .prints("makes the first run");
     world.run(APPLY_SMALL).exits_with(exit::OK);
     let at = world.run_directory(RUN).join("journal");
     let text = fs::read_to_string(&at).expect("a journal");
@@ -487,7 +487,7 @@ fn a_run_in_progress_is_reported_up_to_its_last_event() {
     world
         .run("report last")
         .exits_with(exit::OK)
-        .prints("`rollup resume -d deployment` finishes the run");
+        .prints("`rollup resume -d deployment` finishes it");
 }
 
 #[test]
@@ -541,19 +541,19 @@ fn there_is_a_report_whatever_happened_to_the_events() {
     );
     assert_prints(
         &|text| text.replacen("\"swap\"", "\"swop\"", 1).into(),
-        "1 line of the events is of a later version",
+        "lines of the events of a later version, which are left out: 1",
     );
     assert_prints(
         &|text| text.replacen("\"schema\":1", "\"schema\":2", 1).into(),
-        "is of a later version",
+        "of a later version",
     );
     assert_prints(
         &|text| text.replacen("\"took_us\":", "\"took\":", 2).into(),
-        "2 lines of the events cannot be read",
+        "lines of the events that cannot be read: 2",
     );
     assert_prints(
         &|text| [b"\xff\xfe\0\n[[[[\n{}\n", text.as_bytes()].concat(),
-        "3 lines of the events cannot be read",
+        "lines of the events that cannot be read: 3",
     );
     assert_prints(&|_| vec![b'x'; 40 << 20], "cannot be read");
     // Any byte can be changed, and any line can be missing.

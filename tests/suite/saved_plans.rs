@@ -554,7 +554,7 @@ fn changed_parameters_are_named_with_both_values() {
     );
     let ran = assert_stale(
         &world,
-        "initialize `Initialize Things`: then verified; controller=dc1",
+        "initialize Initialize Things: then verified; controller=dc1",
     );
     ran.prints("now verified; controller=dc2");
 }

@@ -26,7 +26,7 @@ fn a_stopped_run_is_interrupted_with_who_when_and_why() {
         .nothing_was_touched();
     ran.prints("interrupted: run 0001-KB100001 is unfinished, 2 of 3 operations done")
         .prints("s ago, by ")
-        .prints("stopped before step `install`, as requested (exit code 12)")
+        .prints("stopped with exit code 12: before step `install`, as requested")
         .prints("which worked on it, has ended")
         .prints("unavailable since ")
         .prints(": Provider")
@@ -154,7 +154,7 @@ fn the_prompt_ends_with_the_change_the_outage_the_rollback_and_the_deployment() 
     let last = lines[at - 3..=at].join("\n");
     for words in [
         "changes: 3 operations in 3 steps",
-        "outage: 1 item is unavailable during the run",
+        "unavailable during the run: 1 item",
         "undo: everything can be rolled back",
         "Apply KB100001 to small in deployment? [y/N]",
     ] {

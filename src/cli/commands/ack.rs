@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::cli::answers::confirm;
 use crate::cli::args::AckArgs;
-use crate::cli::ending::report_cleared_runs;
 use crate::cli::exit::Exit;
 use crate::cli::inputs::open_to_change;
 use crate::cli::named::{Newest, find_run};
@@ -13,14 +12,13 @@ use crate::cli::views::restarts::describe_restarts;
 use crate::deployment::lock::user;
 use crate::journal::{PendingAction, pending_actions, runs};
 use crate::names::Escaped;
-use crate::run::{acknowledge, clear_interrupted_staging};
+use crate::run::acknowledge;
 
 /// Runs `rollup ack`.
 pub(super) fn ack(args: &AckArgs) -> anyhow::Result<Exit> {
     let site = open_to_change(&args.deployment)?;
     site.warn();
-    let disk = site.lock("ack", args.lock)?;
-    report_cleared_runs(&clear_interrupted_staging(&disk)?);
+    let disk = site.lock_and_clear("ack", args.lock)?;
     let runs = runs(disk.tree())?;
     let named = match &args.run {
         Some(named) => Some(find_run(&runs, named, Newest::Any)?),
@@ -29,16 +27,17 @@ pub(super) fn ack(args: &AckArgs) -> anyhow::Result<Exit> {
     let mut pending = pending_actions(&runs);
     pending.retain(|(run, _)| named.is_none_or(|named| named.number == run.number));
     if pending.is_empty() {
-        let of = named.map(|run| format!(" of run {}", run.name()));
-        let of = of.unwrap_or_default();
+        let of = named
+            .map(|run| format!(" of run {}", run.name()))
+            .unwrap_or_default();
         out::line(format_args!("nothing to do: no restart{of} is pending"));
         return Ok(Exit::Ok);
     }
-    let actions = pending.iter().flat_map(|(_, actions)| actions);
-    let actions: BTreeSet<&PendingAction> = actions.collect();
+    let actions: BTreeSet<&PendingAction> =
+        pending.iter().flat_map(|(_, actions)| actions).collect();
     let restarts = describe_restarts(actions);
     for (run, actions) in &pending {
-        let left = describe_restarts(actions).join("; ");
+        let left = describe_restarts(actions);
         let name = run.name();
         out::line(format_args!("run {name} left: restart {}", Escaped(&left)));
     }
@@ -48,9 +47,8 @@ pub(super) fn ack(args: &AckArgs) -> anyhow::Result<Exit> {
         acknowledge(&disk, run, user(), actions.clone())?;
     }
     out::line(format_args!(
-        "acknowledged: {} {} restarted",
-        Escaped(&restarts.join("; ")),
-        if restarts.len() == 1 { "was" } else { "were" }
+        "acknowledged as restarted: {}",
+        Escaped(&restarts)
     ));
     Ok(Exit::Ok)
 }

@@ -13,7 +13,7 @@ use crate::cli::ending::{
 use crate::cli::exit::Exit;
 use crate::cli::failure::OfRun;
 use crate::cli::job::{
-    BeginOptions, Job, LockedPlan, Preview, preview, refuse, report_nothing_to_do, warn_of_risk,
+    BeginOptions, Job, LockedPlan, Preview, preview_or_report, refuse, warn_of_risk,
 };
 use crate::cli::named::require_step;
 use crate::cli::result::report_dry_run;
@@ -25,7 +25,7 @@ use crate::cli::views;
 use crate::cli::views::plan::Reasons;
 use crate::deployment::tree::Tree;
 use crate::journal::{AskedOptions, Run, RunState, runs};
-use crate::plan::{Plan, Planned};
+use crate::plan::Plan;
 use crate::run::{self, BackupTarget, Ended, RunRequest};
 
 /// Runs `rollup apply`.
@@ -81,24 +81,22 @@ fn dry_run(
     approvals: &GivenApprovals,
     backup: Option<&BackupTarget>,
 ) -> anyhow::Result<Exit> {
-    match preview(job)? {
-        Planned::Nothing(nothing) => report_nothing_to_do(&nothing, format),
-        Planned::Plan(plan) => {
-            out::line(views::plan::text(&plan, out::width(), Reasons::chosen()));
-            refuse(job.preflight(&plan)?.all())?;
-            warn_of_risk(job.tree());
-            let staged = staged_run(job.tree())?;
-            job.authorize(&plan, approvals, staged.as_ref())?;
-            if let Some(backup) = backup {
-                backup::report_in_dry_run(backup, job.tree(), &plan)?;
-            }
-            if format == Format::Json {
-                let showing = showing(job, &plan, Vec::new(), None);
-                out::document(&views::plan::printed(&plan, &showing, Exit::Ok));
-            }
-            report_dry_run();
-        }
+    let Some(plan) = preview_or_report(job, format)? else {
+        return Ok(Exit::Ok);
+    };
+    out::line(views::plan::text(&plan, Reasons::chosen()));
+    refuse(job.preflight(&plan)?.all())?;
+    warn_of_risk(job.tree());
+    let staged = staged_run(job.tree())?;
+    job.authorize(&plan, approvals, staged.as_ref())?;
+    if let Some(backup) = backup {
+        backup::report_in_dry_run(backup, job.tree(), &plan)?;
     }
+    if format == Format::Json {
+        let showing = showing(job, &plan, Vec::new(), None);
+        out::document(&views::plan::printed(&plan, &showing, Exit::Ok));
+    }
+    report_dry_run();
     Ok(Exit::Ok)
 }
 
@@ -142,8 +140,10 @@ pub(super) fn run_job(
     }
     let result = ended.and_then(|ended| applied(ended, &progress));
     progress.end(&result);
-    let backup = backup.and_then(|backup| backup.completed);
-    let backup = backup.as_ref().map(describe_backup);
+    let backup = backup
+        .and_then(|backup| backup.completed)
+        .as_ref()
+        .map(describe_backup);
     match result {
         Ok(unmanaged) => {
             let run = progress.run.clone().unwrap_or_default();
@@ -184,8 +184,7 @@ fn stage_and_commit(
     if let Some(staged) = &begun.staged {
         progress.reopen(staged.name());
         back_up(progress)?;
-        let ended = run::resume(disk, staged, progress);
-        return ended.context(OfRun(staged.number));
+        return run::resume(disk, staged, progress).context(OfRun(staged.number));
     }
     let staged = run::stage(disk, plan, asked, begun.payload.as_ref(), progress)?;
     if let Err(error) = back_up(progress) {

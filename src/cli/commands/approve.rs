@@ -27,11 +27,7 @@ pub(super) fn approve(args: &args::ApproveArgs) -> anyhow::Result<Exit> {
     let statement = statement(&saved.plan, args.until)
         .ok_or_else(|| not_approvable(&escaped_path(&args.plan)))?;
     // Standard output is for the statement alone.
-    out::message(views::plan::text(
-        &saved.plan,
-        out::width(),
-        Reasons::Omitted,
-    ));
+    out::message(views::plan::text(&saved.plan, Reasons::Omitted));
     out::message("\nthe statement approves all of this:");
     output::document(&statement.to_string(), output.as_ref())?;
     if let Some(path) = &args.output {

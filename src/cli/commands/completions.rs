@@ -19,10 +19,12 @@ pub(super) fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {
 
 /// Returns the part of a command that its help shows; `generate` would complete hidden options, too.
 fn shown(command: &Command) -> Command {
-    let arguments = command.get_arguments();
-    let arguments = arguments.filter(|argument| !argument.is_hide_set());
-    let subcommands = command.get_subcommands();
-    let subcommands = subcommands.filter(|subcommand| !subcommand.is_hide_set());
+    let arguments = command
+        .get_arguments()
+        .filter(|argument| !argument.is_hide_set());
+    let subcommands = command
+        .get_subcommands()
+        .filter(|subcommand| !subcommand.is_hide_set());
     Command::new(command.get_name().to_owned())
         .version(command.get_version().unwrap_or_default().to_owned())
         .about(command.get_about().cloned().unwrap_or_default())

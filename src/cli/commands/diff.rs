@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs::{self, LoadedManifest};
 use crate::cli::saved::SavedPlan;
-use crate::cli::terminal::out::{self, BOLD, DIM, count, number, styled, wrapped};
+use crate::cli::terminal::out::{self, BOLD, DIM, count, list, number, styled, wrapped};
 use crate::manifest::{ChangeKind, ManifestDifference, ManifestTable, compare};
 use crate::names::{Escaped, Kb, Version, columns};
 
@@ -25,9 +25,10 @@ const INDENT: usize = 14;
 pub(super) fn diff(args: &DiffArgs) -> anyhow::Result<Exit> {
     let (old, new) = both(&args.old, &args.new)?;
     let differences = compare(&old.manifest, &new.manifest);
-    let exit = match args.detailed_exitcode && !differences.is_empty() {
-        true => Exit::Changes,
-        false => Exit::Ok,
+    let exit = if args.detailed_exitcode && !differences.is_empty() {
+        Exit::Changes
+    } else {
+        Exit::Ok
     };
     match args.format {
         Format::Text => text(&differences, &old, &new).iter().for_each(out::line),
@@ -160,8 +161,7 @@ fn difference_lines(
     width: usize,
 ) -> Vec<String> {
     let mut text = subject(difference);
-    let sides = [&difference.old, &difference.new];
-    let values: Vec<String> = sides
+    let values: Vec<String> = [&difference.old, &difference.new]
         .into_iter()
         .flatten()
         .map(|value| value_text(&difference.key, value))
@@ -218,10 +218,11 @@ fn whole(difference: &ManifestDifference) -> Option<&Map<String, Value>> {
 /// Returns the file and line of each side that has a line.
 fn places(difference: &ManifestDifference, [old, new]: &[String; 2]) -> String {
     let sides = [(old, difference.old_line), (new, difference.new_line)];
-    let places = sides
-        .into_iter()
-        .filter_map(|(name, line)| Some(format!("{name}:{}", line?)));
-    places.collect::<Vec<_>>().join(", ")
+    list(
+        sides
+            .into_iter()
+            .filter_map(|(name, line)| Some(format!("{name}:{}", line?))),
+    )
 }
 
 /// Returns the subject of a difference: its key, and the entry if the heading does not name it.
@@ -244,10 +245,7 @@ fn value_text(key: &str, value: &Value) -> String {
         // A line break is not a control character to be escaped; the text is wrapped again anyway.
         Value::String(text) => Escaped(&text.lines().collect::<Vec<_>>().join(" ")).to_string(),
         Value::Number(value) => number(value.as_u64().unwrap_or_default()),
-        Value::Array(values) => {
-            let values: Vec<String> = values.iter().map(|value| value_text(key, value)).collect();
-            values.join(", ")
-        }
+        Value::Array(values) => list(values.iter().map(|value| value_text(key, value))),
         // A range, or an alternative of a prerequisite.
         Value::Object(values) if TABLE_KEYS.contains(&key) => {
             format!("{{ {} }}", key_texts(values).join(", "))
@@ -271,11 +269,10 @@ fn summary(differences: &[ManifestDifference]) -> String {
     for difference in differences {
         *kinds.entry(difference.kind).or_default() += 1;
     }
-    let mut texts = Vec::new();
-    for (kind, count) in kinds {
+    let counts = kinds.into_iter().map(|(kind, count)| {
         let (_, word, _) = sign_word_and_style(kind);
-        texts.push(format!("{} {word}", number(count as u64)));
-    }
-    let all = count(differences.len(), "difference", "differences");
-    format!("{all}: {}", texts.join(", "))
+        format!("{} {word}", number(count as u64))
+    });
+    let all = count(differences.len(), "difference");
+    format!("{all}: {}", list(counts))
 }

@@ -11,7 +11,7 @@ use crate::cli::envelope::Envelope;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::terminal::out::{self, BOLD, styled};
-use crate::document::{Code, Severity, nearest};
+use crate::document::{Code, Severity};
 
 /// Runs `rollup explain`.
 pub(super) fn explain(args: &ExplainArgs) -> anyhow::Result<Exit> {
@@ -121,11 +121,10 @@ impl TopicRow {
             }
             near.push(topic.code.unwrap_or(topic.name));
         }
-        let near =
-            nearest(wanted, near.into_iter()).map(|near| format!("; did you mean `{near}`?"));
-        let near = near.unwrap_or_default();
-        let reason = format!("`{wanted}` is not a finding, an exit code or a topic{near}");
-        Err(Failure::usage(reason).next("`rollup explain` lists all of them"))
+        let reason = format!("`{wanted}` is not a finding, an exit code or a topic");
+        Err(Failure::usage(reason)
+            .meant("", wanted, near.into_iter())
+            .next("`rollup explain` lists all of them"))
     }
 
     fn heading(&self) -> String {
@@ -172,9 +171,10 @@ fn fitted(text: &str) -> String {
     let width = out::width();
     let mut paragraphs = Vec::new();
     for paragraph in text.split("\n\n") {
-        paragraphs.push(match paragraph.starts_with("    ") {
-            true => paragraph.to_owned(),
-            false => out::wrapped(paragraph, width, ""),
+        paragraphs.push(if paragraph.starts_with("    ") {
+            paragraph.to_owned()
+        } else {
+            out::wrapped(paragraph, width, "")
         });
     }
     paragraphs.join("\n\n")

@@ -15,7 +15,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::inputs;
 use crate::cli::output::{self, IfExists, OutputFile};
-use crate::cli::terminal::out::{self, BOLD, WARN, count, shell_quoted, styled, wrapped};
+use crate::cli::terminal::out::{self, BOLD, WARN, count, count_of, shell_quoted, styled, wrapped};
 use crate::names::{Escaped, Kb};
 
 /// Number of open points that are listed below a draft; the report has all of them.
@@ -81,7 +81,7 @@ fn print_brief(article: &Path, imported: &ImportedArticle) {
     let open = imported.open.len();
     if open > 0 {
         let label = styled(WARN, "open");
-        let points = count(open, "point is left to decide", "points are left to decide");
+        let points = count_of(open, "point is left to decide", "points are left to decide");
         out::message(format_args!("{label}: {points}"));
     }
     for open in imported.open.iter().take(BRIEF) {
@@ -102,10 +102,10 @@ fn summary(imported: &ImportedArticle) -> String {
         manual => format!(" ({manual} manual)"),
     };
     format!(
-        "{kb}: {}{manual}, {}, {}",
-        count(found.steps, "step", "steps"),
-        count(found.files, "file in the table", "files in the table"),
-        count(found.prerequisites, "prerequisite", "prerequisites"),
+        "{kb}: {}{manual}, {} in the table, {}",
+        count(found.steps, "step"),
+        count(found.files, "file"),
+        count(found.prerequisites, "prerequisite"),
     )
 }
 

@@ -27,8 +27,9 @@ pub(super) fn man(args: &ManArgs) -> anyhow::Result<Exit> {
         );
         return Err(Failure::no_input(reason).next(make).into());
     }
-    let commands = program.get_subcommands();
-    let commands = commands.filter(|command| command.get_name() != "help");
+    let commands = program
+        .get_subcommands()
+        .filter(|command| command.get_name() != "help");
     let mut written = 0;
     for command in std::iter::once(&program).chain(commands) {
         write(command, directory)?;
@@ -37,7 +38,7 @@ pub(super) fn man(args: &ManArgs) -> anyhow::Result<Exit> {
     let directory = shell_quoted(directory);
     out::line(format_args!(
         "wrote {} to {directory}",
-        count(written, "page", "pages")
+        count(written, "page")
     ));
     Ok(Exit::Ok)
 }

@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::inputs;
 use crate::cli::output::{IfExists, OutputFile};
 use crate::cli::result::report_dry_run;
-use crate::cli::terminal::out::{self, count};
+use crate::cli::terminal::out::{self, count, count_of};
 use crate::deployment::description::Description;
 use crate::document::{Code, Severity};
 use crate::manifest::{self, Manifest};
@@ -41,15 +41,15 @@ pub(super) fn pin(args: &PinArgs) -> anyhow::Result<Exit> {
     }
     let pins = pins(&unpinned, description.as_ref(), &facts)?;
     let text = loaded.source.text();
-    let pinned = manifest::add_pins(text, &pins);
-    let pinned = pinned.map_err(|error| Failure::caused(Exit::Invalid, &error))?;
+    let pinned =
+        manifest::add_pins(text, &pins).map_err(|error| Failure::caused(Exit::Invalid, &error))?;
     let name = path.display();
     let document = PinDocument {
         manifest: name.to_string(),
         files: pins.iter().map(PinnedFile::of).collect(),
     };
     if pinned == text {
-        let files = count(pins.len(), "file is", "files are");
+        let files = count_of(pins.len(), "file is", "files are");
         out::line(format_args!("nothing to do: {files} pinned already"));
         if args.format == Format::Json {
             Envelope::nothing(document).print();
@@ -61,7 +61,7 @@ pub(super) fn pin(args: &PinArgs) -> anyhow::Result<Exit> {
         let reason = format!("`{name}` was changed while the payload was read");
         bail!(Failure::new(Exit::StalePlan, reason).next("run the same command again"));
     }
-    let files = count(pins.len(), "file", "files");
+    let files = count(pins.len(), "file");
     if args.dry_run.dry_run {
         for PinnedFile { name, sha256 } in &document.files {
             out::line(format_args!("{sha256}  {name}"));

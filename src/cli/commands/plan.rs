@@ -27,8 +27,9 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
         && output.is_same(save)
     {
         let reason = "`--save` and `--output` name the same file";
-        let failure = Failure::usage(reason);
-        return Err(failure.next("name a different file for each").into());
+        return Err(Failure::usage(reason)
+            .next("name a different file for each")
+            .into());
     }
     job.announce();
     let plan = match preview(&job)? {
@@ -56,8 +57,7 @@ pub(super) fn plan(args: &args::PlanArgs) -> anyhow::Result<Exit> {
     } else {
         Exit::Ok
     };
-    let rehearsal = args.view.rehearsal.as_deref();
-    let rehearsal = rehearsal.map(|lab| rehearsal_of(&plan, lab)).transpose()?;
+    let rehearsal = rehearsal_of(&plan, args.view.rehearsal.as_deref())?;
     let showing = showing(&job, &plan, refused, rehearsal);
     views::plan::show(&plan, &showing, &args.view, exit, output.as_ref())?;
     if let Some((path, save)) = &save {
@@ -88,15 +88,15 @@ pub(super) fn showing(
     rehearsal: Option<Rehearsal>,
 ) -> Showing {
     let typed = &job.typed;
-    let paths = [
+    let sources: Vec<_> = [
         ("manifest", &typed.manifest),
         ("saved plan", &typed.saved_plan),
         ("deployment", &typed.deployment),
         ("payload", &typed.payload),
-    ];
-    let sources = paths.into_iter();
-    let sources = sources.filter_map(|(label, path)| Some((label, path.as_deref()?)));
-    let sources: Vec<_> = sources.collect();
+    ]
+    .into_iter()
+    .filter_map(|(label, path)| Some((label, path.as_deref()?)))
+    .collect();
     let apply = typed.command("apply");
     Showing::now(plan, &sources, &apply, Some(refused), rehearsal)
 }

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::cli::answers::confirm;
 use crate::cli::args::PruneArgs;
-use crate::cli::ending::report_cleared_runs;
 use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::inputs::{self, OpenedDeployment, open_to_change};
@@ -17,8 +16,8 @@ use crate::deployment::tree::Tree;
 use crate::journal::{Outcome, Run, RunState, runs};
 use crate::names::Escaped;
 use crate::run::{
-    self, LostFile, UndoCheck, clear_interrupted_staging, describe_run, kept_bytes, lost_files,
-    paths_left_empty, refuse_mounted,
+    self, LostFile, UndoCheck, describe_run, kept_bytes, lost_files, paths_left_empty,
+    refuse_mounted,
 };
 
 /// Runs that a prune clears, and runs that it leaves.
@@ -160,7 +159,7 @@ impl Clearing {
 
     /// Describes the size of everything that is cleared.
     fn size(&self) -> String {
-        let runs = count(self.cleared.len(), "run", "runs");
+        let runs = count(self.cleared.len(), "run");
         format!("{} of {runs}", out::size(self.bytes))
     }
 
@@ -182,7 +181,7 @@ impl Clearing {
             }
         }
         if all > 0 {
-            let files = count(all, "file", "files");
+            let files = count(all, "file");
             out::warn(format_args!(
                 "the {files} named above cannot be restored afterwards: first copy those you want to keep"
             ));
@@ -224,8 +223,7 @@ pub(super) fn prune(args: &PruneArgs) -> anyhow::Result<Exit> {
 
 /// Clears the undo data, after a prompt.
 fn clear(args: &PruneArgs, site: &OpenedDeployment) -> anyhow::Result<Clearing> {
-    let disk = site.lock("prune", args.lock)?;
-    report_cleared_runs(&clear_interrupted_staging(&disk)?);
+    let disk = site.lock_and_clear("prune", args.lock)?;
     let clearing = Clearing::read(disk.tree(), args.keep)?;
     clearing.show(site.tree.path());
     if clearing.cleared.is_empty() {

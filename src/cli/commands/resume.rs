@@ -130,8 +130,11 @@ fn options_of(
     plan: &Plan,
     args: &ResumeArgs,
 ) -> anyhow::Result<AskedOptions> {
-    let begun = run.journal.opened().map(|opened| opened.options.clone());
-    let begun = begun.unwrap_or_default();
+    let begun = run
+        .journal
+        .opened()
+        .map(|opened| opened.options.clone())
+        .unwrap_or_default();
     let examined = examine(disk.tree(), &run.directory, plan)?;
     // A run that stopped before the step goes on.
     let is_before = |step: &String| {

@@ -20,10 +20,7 @@ pub(super) fn show(args: &args::ShowArgs) -> anyhow::Result<Exit> {
     views::plan::check_options(&args.view)?;
     let output = OutputFile::of(args.view.output.as_deref(), &[&args.plan])?;
     let saved = read_saved_plan(&args.plan)?;
-    let rehearsal = args.view.rehearsal.as_deref();
-    let rehearsal = rehearsal
-        .map(|lab| rehearsal_of(&saved.plan, lab))
-        .transpose()?;
+    let rehearsal = rehearsal_of(&saved.plan, args.view.rehearsal.as_deref())?;
     let apply = format!("rollup apply {}", shell_quoted(&args.plan));
     let sources = [("saved plan", args.plan.as_path())];
     let showing = Showing::now(&saved.plan, &sources, &apply, None, rehearsal);

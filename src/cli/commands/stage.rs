@@ -53,8 +53,8 @@ pub(super) fn stage(args: &args::StageArgs) -> anyhow::Result<Exit> {
         signed: begun.authorization.signed.clone(),
     };
     let payload = begun.payload.as_ref();
-    let staged = run::stage(&begun.disk, &begun.plan, &asked, payload, &mut progress);
-    let staged = staged.map_err(anyhow::Error::from);
+    let staged = run::stage(&begun.disk, &begun.plan, &asked, payload, &mut progress)
+        .map_err(anyhow::Error::from);
     progress.end(&staged);
     let name = staged?.run.name().to_owned();
     out::line(format_args!(

@@ -9,7 +9,7 @@ use crate::cli::args::VerifyArgs;
 use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::inputs;
-use crate::cli::lines::{labelled, path_line};
+use crate::cli::lines::{labelled, path_line, print_directories_of_no_instance};
 use crate::cli::recovery::{is_unfinished, state_of};
 use crate::cli::terminal::console;
 use crate::cli::terminal::out::{self, BAD, DIM, GOOD, WARN, count};
@@ -30,9 +30,10 @@ pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
         let phase = console::phase(Phase::bytes("verifying", 0, "comparing"));
         let verified = verify_tree(&site.tree, snapshot, &phase)?;
         let runs = runs(&site.tree)?;
-        let kept = match args.undo {
-            true => Some(KeptObjects::read(&site.tree, &runs)?),
-            false => None,
+        let kept = if args.undo {
+            Some(KeptObjects::read(&site.tree, &runs)?)
+        } else {
+            None
         };
         Ok(Compared {
             verified,
@@ -43,15 +44,18 @@ pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<Exit> {
     if compared.open.is_some() && holder(&site.tree)?.is_some() {
         bail!(held(&site.tree));
     }
-    let is_damaged = |run: &Run| run.fault.is_some();
-    let exit =
-        if !compared.verified.faults.is_empty() || compared.open.as_ref().is_some_and(is_damaged) {
-            Exit::NeedsAttention
-        } else if compared.differences() == 0 && compared.open.is_none() {
-            Exit::Ok
-        } else {
-            Exit::Mismatch
-        };
+    let exit = if !compared.verified.faults.is_empty()
+        || compared
+            .open
+            .as_ref()
+            .is_some_and(|run| run.fault.is_some())
+    {
+        Exit::NeedsAttention
+    } else if compared.differences() == 0 && compared.open.is_none() {
+        Exit::Ok
+    } else {
+        Exit::Mismatch
+    };
     show(args.format, exit, compared, |compared| {
         compared.print_differences();
         compared.print_verdict(&TypedCommand::on(site.tree.path()));
@@ -100,12 +104,7 @@ impl Compared {
         for changed in self.changed_objects() {
             labelled(BAD, "undo", changed);
         }
-        for directory in &verified.directories_of_no_instance {
-            let directory = Escaped(directory.as_str());
-            let text =
-                format!("`{directory}` belongs to no server or instance of `deployment.toml`");
-            labelled(WARN, "directory", text);
-        }
+        print_directories_of_no_instance(&verified.directories_of_no_instance);
         for name in &verified.unreadable {
             let name = Escaped(name);
             let text =
@@ -121,8 +120,8 @@ impl Compared {
 
     fn print_verdict(&self, typed: &TypedCommand) {
         let verified = &self.verified;
-        let items = count(verified.items, "installed item", "installed items");
-        let files = count(verified.files, "file", "files");
+        let items = count(verified.items, "installed item");
+        let files = count(verified.files, "file");
         if let Some(kept) = &self.kept
             && kept.changed.is_empty()
         {
@@ -133,7 +132,7 @@ impl Compared {
                 0 => out::line("no run keeps objects for an undo"),
                 runs => out::line(format_args!(
                     "the kept objects of {} are as they were moved there",
-                    count(runs, "run", "runs")
+                    count(runs, "run")
                 )),
             }
         }
@@ -147,7 +146,7 @@ impl Compared {
             labelled(GOOD, verdict, format_args!("{items}, {files}, {bytes}"));
             return;
         }
-        let differences = count(self.differences(), "difference", "differences");
+        let differences = count(self.differences(), "difference");
         out::line(format_args!("{differences} in {items} with {files}"));
         self.print_next(typed);
     }

@@ -23,6 +23,7 @@ use crate::deployment::deletion::is_mount_point;
 use crate::deployment::lock::LockError;
 use crate::deployment::newer::INSTALL_NEWER;
 use crate::deployment::tree::{DiskError, Tree};
+use crate::document::nearest;
 use crate::journal::{JournalError, runs};
 use crate::names::error_chain;
 use crate::plan::{Reason, Refusal};
@@ -126,6 +127,22 @@ impl Failure {
             self.next.push(next);
         }
         self
+    }
+
+    /// Asks whether another name was meant, which follows some words.
+    pub(super) fn meant<'a>(
+        self,
+        words: &str,
+        wanted: &str,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        match nearest(wanted, names) {
+            Some(meant) if !meant.eq_ignore_ascii_case(wanted) => {
+                let meant = out::shell_quoted(Path::new(meant));
+                self.next(format!("did you mean `{words}{meant}`?"))
+            }
+            _ => self,
+        }
     }
 
     /// Replaces the exit code and the advice.

@@ -75,8 +75,9 @@ fn before_commit(error: &RunError) -> Failure {
         RunError::Journal(error) => return error.into(),
         RunError::NotReady(reasons) => return of_reasons(Exit::NotReady, reasons),
         RunError::Changed(found) => {
-            let changed = found.iter();
-            let changed = changed.map(|difference| format!("changed since the run: {difference}"));
+            let changed = found
+                .iter()
+                .map(|difference| format!("changed since the run: {difference}"));
             return Failure::because(Exit::Mismatch, changed.collect());
         }
         RunError::Interrupted => return Failure::new(Exit::Interrupted, "stopped by a signal"),

@@ -156,7 +156,7 @@ impl Console {
     fn try_add(&self, stream: Stream, text: String) -> Result<(), String> {
         let left_out = self.left_out.load(Ordering::Relaxed);
         if left_out > 0 {
-            let lines = out::count(left_out as usize, "line was", "lines were");
+            let lines = out::count_of(left_out as usize, "line was", "lines were");
             let gap = format!("({lines} left out here: they were not read in time)\n");
             if self.add(Stream::Messages, gap).is_err() {
                 return Err(text);
@@ -209,8 +209,9 @@ impl QueueWriter<QueuedOutput> for Terminal {
             (QueuedOutput::Text(stream, text), None) => out::write(stream, &text),
             (QueuedOutput::Phase(phase), _) => {
                 self.shown = None;
-                let shown = |_| ShownPhase::new(phase.clone(), self.last_drawn);
-                self.shown = phase.upgrade().map(shown);
+                self.shown = phase
+                    .upgrade()
+                    .map(|_| ShownPhase::new(phase.clone(), self.last_drawn));
             }
         }
     }

@@ -69,8 +69,12 @@ impl ShownPhase {
         let elapsed = self.since.elapsed();
         match mode() {
             ProgressMode::Auto if elapsed >= self.appears_after => {
-                let bar = self.bar.get_or_insert_with(new_bar);
-                bar.set_message(bar_text(phase, self.from, elapsed, screen()));
+                self.bar.get_or_insert_with(new_bar).set_message(bar_text(
+                    phase,
+                    self.from,
+                    elapsed,
+                    screen(),
+                ));
             }
             ProgressMode::Plain if elapsed >= LINE_EVERY * (self.lines + 1) => {
                 self.lines = (elapsed.as_millis() / LINE_EVERY.as_millis()) as u32;
@@ -115,17 +119,17 @@ fn screen() -> usize {
 fn bar_text(phase: &Phase, from: u64, elapsed: Duration, screen: usize) -> String {
     let (done, total) = (phase.done(), phase.total());
     let full = describe(phase, from, elapsed, Detail::Full);
-    let text = match columns(&full) <= screen {
-        true => full,
-        false => describe(phase, from, elapsed, Detail::Brief),
+    let text = if columns(&full) <= screen {
+        full
+    } else {
+        describe(phase, from, elapsed, Detail::Brief)
     };
-    let text = match BAR as usize + 1 + columns(&text) <= screen && done < total {
-        true => {
-            let filled = (BAR * done / total) as usize;
-            let empty = BAR as usize - filled;
-            format!("{}{} {text}", "█".repeat(filled), "░".repeat(empty))
-        }
-        false => text,
+    let text = if BAR as usize + 1 + columns(&text) <= screen && done < total {
+        let filled = (BAR * done / total) as usize;
+        let empty = BAR as usize - filled;
+        format!("{}{} {text}", "█".repeat(filled), "░".repeat(empty))
+    } else {
+        text
     };
     text + &current(phase)
 }

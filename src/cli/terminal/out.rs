@@ -217,8 +217,11 @@ pub(super) fn screen() -> Option<usize> {
 /// Formats a path for a shell: in quotes if the shell would split or expand it.
 pub(crate) fn shell_quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
+    if !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || "/._-+:@%".contains(c))
+    {
         text
     } else {
         format!("'{}'", text.replace('\'', "'\\''"))
@@ -230,13 +233,32 @@ pub(crate) fn number(number: u64) -> String {
     grouped(number, ',')
 }
 
-/// Formats a number with its noun: `1 file`, `2 files`.
-pub(crate) fn count(count: usize, one: &str, many: &str) -> String {
+/// Formats a number with its noun, whose plural has an `s`: `1 file`, `2 files`.
+pub(crate) fn count(count: usize, noun: &str) -> String {
+    count_of(count, noun, &format!("{noun}s"))
+}
+
+/// Formats a number with the words for one and for any other number.
+pub(crate) fn count_of(count: usize, one: &str, many: &str) -> String {
     format!(
         "{} {}",
         number(count as u64),
         if count == 1 { one } else { many }
     )
+}
+
+/// Returns a text with words before it, or nothing if there is none or it is empty.
+pub(crate) fn preceded(words: &str, text: Option<&str>) -> String {
+    match text {
+        Some(text) if !text.is_empty() => format!("{words}{text}"),
+        _ => String::new(),
+    }
+}
+
+/// Lists texts, with commas between them.
+pub(crate) fn list(texts: impl IntoIterator<Item = impl Display>) -> String {
+    let texts: Vec<String> = texts.into_iter().map(|text| text.to_string()).collect();
+    texts.join(", ")
 }
 
 /// Formats a target with the servers that it is on, escaped: `X on A, B`, or `X` without servers.
@@ -279,7 +301,7 @@ pub(crate) fn duration(duration: Duration) -> String {
 /// Formats a size for people, in decimal units with three significant digits; small ones are exact.
 pub(crate) fn size(bytes: u64) -> String {
     if bytes < 10_000 {
-        return count(bytes as usize, "byte", "bytes");
+        return count(bytes as usize, "byte");
     }
     let mut value = bytes as f64 / 1e3;
     for unit in ["kB", "MB", "GB"] {

@@ -14,7 +14,7 @@ use crate::cli::args::{ProgressMode, RehearsalChildArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::views::restarts::describe_restart;
-use crate::cli::views::steps::describe_answer;
+use crate::cli::views::steps::{describe_answer, with_title};
 use crate::deployment::locked::LockedDeployment;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
@@ -180,7 +180,7 @@ impl RunProgress {
                         Direction::Back => "rollback of ",
                     };
                     let name = with_title(&step.id, &step.title);
-                    self.print(&format!("{prefix}step {name}"));
+                    self.print(&format!("{prefix}step {}", Escaped(&name)));
                 }
             }
             Event::Swapped {
@@ -203,14 +203,15 @@ impl RunProgress {
                 let result = describe_answer(*answer, Some(by), *from);
                 console::offer(&format!("  step {step} {}", Escaped(&result)));
             }
-            Event::Turned { why, direction } => {
-                if *direction == Direction::Back {
-                    let line = format!("rolling back: {}", Escaped(why));
-                    match why.as_str() {
-                        // It was asked for.
-                        "undo" => self.print(&line),
-                        _ => console::offer(&line),
-                    }
+            Event::Turned {
+                why,
+                direction: Direction::Back,
+            } => {
+                let line = format!("rolling back: {}", Escaped(why));
+                match why.as_str() {
+                    // It was asked for.
+                    "undo" => self.print(&line),
+                    _ => console::offer(&line),
                 }
             }
             Event::RestartRequired { service, servers } => {
@@ -224,6 +225,7 @@ impl RunProgress {
             }
             Event::Began(_)
             | Event::Swapped { .. }
+            | Event::Turned { .. }
             | Event::Closed { .. }
             | Event::Sync { .. }
             | Event::Asked { .. }
@@ -240,8 +242,10 @@ impl RunProgress {
                 "`--done {id}` was not used: this command did not ask about step `{id}`"
             ));
         }
-        let failure = result.as_ref().err();
-        let failure = failure.map(|error| Failure::of(error, self.tree.as_ref()));
+        let failure = result
+            .as_ref()
+            .err()
+            .map(|error| Failure::of(error, self.tree.as_ref()));
         let exit = failure.as_ref().map_or(Exit::Ok, |failure| failure.exit);
         let reasons = failure.map(|failure| failure.reasons).unwrap_or_default();
         let dropped = self.events.take().map(|events| {
@@ -267,7 +271,7 @@ impl RunProgress {
             )),
             Some(None) => {}
             Some(Some(DroppedEvents { lines, why })) => {
-                let lines = out::count(lines as usize, "line", "lines");
+                let lines = out::count(lines as usize, "line");
                 out::warn(format_args!(
                     "{lines} could not be written to `{at}`: {why}; a report will lack them"
                 ));
@@ -309,9 +313,10 @@ impl Listener for RunProgress {
     }
 
     fn on_failure(&self) -> OnFailure {
-        match self.options.asked.stop_on_failure {
-            true => OnFailure::Stop,
-            false => OnFailure::Undo,
+        if self.options.asked.stop_on_failure {
+            OnFailure::Stop
+        } else {
+            OnFailure::Undo
         }
     }
 
@@ -353,9 +358,10 @@ impl RunProgress {
             Direction::Back => "to be rolled back by hand",
         };
         let id = out::styled(out::BOLD, &step.id);
-        let title = match step.title == step.id {
-            true => String::new(),
-            false => format!(": {}", Escaped(&step.title)),
+        let title = if step.title == step.id {
+            String::new()
+        } else {
+            format!(": {}", Escaped(&step.title))
         };
         console::offer(&format!("\n{id} {action}{title}"));
         for line in question.text.lines() {
@@ -388,14 +394,6 @@ impl RunProgress {
                 _ => {}
             }
         }
-    }
-}
-
-/// Returns the id of a step, with its title if it has one of its own.
-fn with_title(id: &str, title: &str) -> String {
-    match id == title {
-        true => id.to_owned(),
-        false => format!("{id}: {}", Escaped(title)),
     }
 }
 
@@ -437,7 +435,7 @@ pub(crate) fn describe_backup(backup: &CompletedBackup) -> String {
 }
 
 fn backup_line(directory: &str, files: u64, bytes: u64) -> String {
-    let files = out::count(files as usize, "replaced file", "replaced files");
+    let files = out::count(files as usize, "replaced file");
     format!(
         "backup: {files} with {} in {}",
         out::size(bytes),

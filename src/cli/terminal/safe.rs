@@ -56,8 +56,10 @@ fn escape(text: &str, is_escaped: impl Fn(char) -> bool, safe: &mut String) {
     while let Some(c) = left.chars().next() {
         left = &left[c.len_utf8()..];
         if c == STYLE_MARK {
-            let style = left.strip_prefix('\u{1b}').and_then(|rest| rest.find('m'));
-            let length = style.map_or(0, |end| end + 2);
+            let length = left
+                .strip_prefix('\u{1b}')
+                .and_then(|rest| rest.find('m'))
+                .map_or(0, |end| end + 2);
             safe.push_str(&left[..length]);
             left = &left[length..];
         } else if c != '\n' && is_escaped(c) {

@@ -57,8 +57,10 @@ pub(crate) fn ignore_file_size_signal() {
 /// Returns whether the process was started with this signal ignored, as far as the system shows it.
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let mask = status.lines().find_map(|line| {
+        let mask = line.strip_prefix("SigIgn:")?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    });
     mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 

@@ -48,8 +48,9 @@ pub(crate) fn with_code(text: &str) -> String {
             (false, _) => ("", ""),
         };
         html.push_str(begin);
-        let written = HtmlEscaper.write_escaped_str(&mut html, part);
-        written.expect("a text can always be written");
+        HtmlEscaper
+            .write_escaped_str(&mut html, part)
+            .expect("a text can always be written");
         html.push_str(end);
     }
     html
@@ -58,8 +59,12 @@ pub(crate) fn with_code(text: &str) -> String {
 /// Begins a text with a capital letter.
 pub(crate) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters).collect()
+    letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(letters)
+        .collect()
 }
 
 /// Formats a text as a string of a style sheet, in quotes: no text can end the string or the sheet.

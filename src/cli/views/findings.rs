@@ -17,11 +17,11 @@ const FILES: usize = 500;
 /// the page of findings is published.
 pub(crate) fn markdown(validation: &Validation, url: Option<&FindingsUrl>) -> String {
     let counts = validation.counts();
-    let mut page = format!("# Findings\n\n{}.\n", verdict(counts));
+    let mut page = format!("# Findings\n\n{}.\n", describe_counts(counts));
     files(validation, &mut page);
     findings(validation, url, &mut page);
     if validation.allowed() > 0 {
-        let allowed = count(validation.allowed(), "finding", "findings");
+        let allowed = count(validation.allowed(), "finding");
         let _ = write!(page, "\nComments in the files allow {allowed}.\n");
     }
     if !validation.corrections.is_empty() {
@@ -30,12 +30,13 @@ pub(crate) fn markdown(validation: &Validation, url: Option<&FindingsUrl>) -> St
     page
 }
 
-fn verdict(counts: FindingCounts) -> String {
+/// Counts findings by their level.
+pub(crate) fn describe_counts(counts: FindingCounts) -> String {
     format!(
         "{}, {}, {}",
-        count(counts.errors, "error", "errors"),
-        count(counts.warnings, "warning", "warnings"),
-        count(counts.notes, "note", "notes")
+        count(counts.errors, "error"),
+        count(counts.warnings, "warning"),
+        count(counts.notes, "note")
     )
 }
 
@@ -58,11 +59,13 @@ fn files(validation: &Validation, page: &mut String) {
 }
 
 fn findings(validation: &Validation, url: Option<&FindingsUrl>, page: &mut String) {
-    let documents = validation.documents.iter();
-    let mut all: Vec<(&Finding, &Source)> = documents
+    let mut all: Vec<(&Finding, &Source)> = validation
+        .documents
+        .iter()
         .flat_map(|document| {
-            let sorted = document.findings.sorted();
-            sorted
+            document
+                .findings
+                .sorted()
                 .into_iter()
                 .map(|finding| (finding, &document.source))
         })
@@ -90,8 +93,7 @@ fn findings(validation: &Validation, url: Option<&FindingsUrl>, page: &mut Strin
 
 /// Returns the texts of a finding in one cell.
 fn described(finding: &Finding) -> String {
-    let plain = finding.plain_text();
-    let lines: Vec<String> = plain.lines().map(escape).collect();
+    let lines: Vec<String> = finding.plain_text().lines().map(escape).collect();
     lines.join("<br>")
 }
 

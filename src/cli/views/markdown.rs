@@ -4,8 +4,11 @@ use crate::names::Escaped;
 
 /// Formats a text line by line as its author wrote it, in a fence that it cannot close.
 pub(crate) fn fenced(text: &str) -> String {
-    let backquotes = text.split(|c| c != '`').map(str::len);
-    let longest = backquotes.max().unwrap_or_default();
+    let longest = text
+        .split(|c| c != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
     let fence = "`".repeat(longest.max(2) + 1);
     let mut fenced = format!("{fence}text\n");
     for line in text.trim_end().lines() {

@@ -5,6 +5,7 @@
 pub(super) mod escapers;
 pub(super) mod findings;
 pub(super) mod markdown;
+mod page;
 pub(super) mod plan;
 pub(super) mod report;
 pub(super) mod restarts;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::cli::terminal::out::on_servers;
 use crate::journal::PendingAction;
 
-/// Names what is to be restarted, the servers of a service together: `X on A, B`.
+/// Names what is to be restarted, the servers of a service together: `X on A, B; Y on C`.
 pub(crate) fn describe_restarts<'a>(
     actions: impl IntoIterator<Item = &'a PendingAction>,
-) -> Vec<String> {
+) -> String {
     let mut services: BTreeMap<Option<&str>, Vec<&str>> = BTreeMap::new();
     for action in actions {
         let service = match action {
@@ -21,7 +21,7 @@ pub(crate) fn describe_restarts<'a>(
     for (service, servers) in services {
         restarts.push(describe_restart(service, servers));
     }
-    restarts
+    restarts.join("; ")
 }
 
 /// Names a service on its servers, or the computers themselves.

@@ -1,15 +1,16 @@
 //! Steps of a run in progress, and the answers to manual steps.
 
-use crate::cli::terminal::out::count;
-use crate::journal::{Answer, AnswerSource, Journal, Record, Run};
+use crate::cli::terminal::out::{count, preceded};
+use crate::journal::{Answer, AnswerSource, Damaged, Direction, Journal, Record, Run, RunState};
+use crate::names::same_name;
 use crate::plan::PlannedStep;
 use crate::run::RunExamination;
 
 /// Describes how much of a step is done.
 pub(crate) fn describe_step(step: &PlannedStep, progress: &RunExamination, run: &Run) -> String {
     if step.manual.is_some() {
-        let how = last_answer(&run.journal, &step.id);
-        let how = how.unwrap_or_else(|| "to be done by hand".to_owned());
+        let how =
+            last_answer(&run.journal, &step.id).unwrap_or_else(|| "to be done by hand".to_owned());
         return format!("step {}: {how}", step.id);
     }
     let all = step.operations.len();
@@ -18,7 +19,7 @@ pub(crate) fn describe_step(step: &PlannedStep, progress: &RunExamination, run: 
         .iter()
         .filter(|operation| progress.is_done(operation.swap))
         .count();
-    let operations = count(all, "operation", "operations");
+    let operations = count(all, "operation");
     match done {
         _ if all == 0 => format!("step {}: nothing to do", step.id),
         0 => format!("step {}: not begun, {operations}", step.id),
@@ -52,8 +53,7 @@ pub(crate) fn describe_answer(
         Answer::Skipped => "skipped",
         Answer::RolledBack => "rolled back",
     };
-    let by = by.filter(|by| !by.is_empty());
-    let by = by.map(|by| format!(" by {by}")).unwrap_or_default();
+    let by = preceded(" by ", by);
     match from {
         Some(AnswerSource::Terminal) => format!("{answer}{by} at a prompt"),
         Some(AnswerSource::CommandLine) => format!("{answer}{by} with `--done`"),
@@ -61,5 +61,31 @@ pub(crate) fn describe_answer(
         Some(AnswerSource::NoTerminal) => format!("{answer}; not asked: no terminal"),
         Some(AnswerSource::Slots) => format!("{answer}, by what the slots show"),
         None => format!("{answer}{by}"),
+    }
+}
+
+/// Returns the commands that end a run in this state, each with its effect, the one for its direction
+/// first.
+pub(crate) fn ways_to_end(state: RunState) -> Vec<(&'static str, &'static str)> {
+    let (resume, undo) = (("resume", "finishes it"), ("undo", "rolls it back"));
+    match state {
+        RunState::Staging => vec![("undo", "removes it, and so does the next apply")],
+        RunState::Staged => vec![("resume", "commits it"), ("undo", "discards it")],
+        RunState::Unfinished(Direction::Forward) => vec![resume, undo],
+        RunState::Unfinished(Direction::Back) => vec![undo, resume],
+        RunState::Damaged(Damaged::Interrupted) => vec![
+            ("resume --from-slots", "finishes it without its journal"),
+            ("undo --from-slots", "rolls it back without its journal"),
+        ],
+        RunState::Damaged(_) | RunState::Closed(_) => Vec::new(),
+    }
+}
+
+/// Returns the id of a step, with its title if it has one of its own.
+pub(crate) fn with_title(id: &str, title: &str) -> String {
+    if same_name(id, title) {
+        id.to_owned()
+    } else {
+        format!("{id}: {title}")
     }
 }

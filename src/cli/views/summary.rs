@@ -14,62 +14,65 @@ pub(crate) fn lines(plan: &Plan, journal: &Journal) -> Vec<String> {
     let (files, others): (Vec<&Operation>, Vec<&Operation>) = plan
         .operations()
         .partition(|one| one.kind != Accept && matches!(one.after, TargetState::File { .. }));
-    let of = |kind: OperationKind| -> Vec<&Operation> {
-        let operations = others.iter().copied();
-        operations.filter(|one| one.kind == kind).collect()
+    let described = |kind: OperationKind, verb: &str, noun: &str| {
+        let same: Vec<&Operation> = others
+            .iter()
+            .copied()
+            .filter(|one| one.kind == kind)
+            .collect();
+        (!same.is_empty()).then(|| format!("{verb} {}", counted(&same, noun)))
     };
-    let replaced = files.iter().filter(|one| one.kind == Replace).count();
-    let copied = count(files.len(), "file", "files");
     let mut lines = Vec::new();
-    lines.extend(item_line(&of(Uninstall), "removed"));
-    lines.extend(item_line(&of(Install), "installed"));
-    lines.extend(item_line(&of(Replace), "replaced"));
-    if replaced > 0 {
-        let replaced = count(replaced, "file", "files");
-        lines.push(format!(
-            "copied {copied}; the {replaced} they replace are kept"
-        ));
-    } else if !files.is_empty() {
-        lines.push(format!("copied {copied}"));
-    }
-    lines.extend(item_line(&of(Run), "ran"));
-    let counted = |verb: &str, number: usize, one: &str, many: &str| {
-        (number > 0).then(|| format!("{verb} {}", count(number, one, many)))
-    };
-    let stored = of(Store).len();
-    lines.extend(counted("stored", stored, "package", "packages"));
-    let procedures = of(Initialize).len();
-    lines.extend(counted("ran", procedures, "procedure", "procedures"));
+    lines.extend(described(Uninstall, "removed", "item"));
+    lines.extend(described(Install, "installed", "item"));
+    lines.extend(described(Replace, "replaced", "item"));
+    lines.extend(copied(&files));
+    lines.extend(described(Run, "ran", "item"));
+    lines.extend(described(Store, "stored", "package"));
+    lines.extend(described(Initialize, "ran", "procedure"));
     lines.extend(service_lines(plan));
-    lines.extend(counted("rewrote", of(Accept).len(), "record", "records"));
-    let (asked, others) = manual_steps(plan, journal);
-    lines.extend(counted("waited for", asked, "manual step", "manual steps"));
-    lines.extend(others);
+    lines.extend(described(Accept, "rewrote the records of", "item"));
+    lines.extend(manual_steps(plan, journal));
     lines
 }
 
+/// Counts the files that were copied, and those of them that replaced another.
+fn copied(files: &[&Operation]) -> Option<String> {
+    let replaced = files
+        .iter()
+        .filter(|one| one.kind == OperationKind::Replace)
+        .count();
+    let copied = count(files.len(), "file");
+    match (files.len(), replaced) {
+        (0, _) => None,
+        (_, 0) => Some(format!("copied {copied}")),
+        _ => Some(format!(
+            "copied {copied}; the {} they replace are kept",
+            count(replaced, "file")
+        )),
+    }
+}
+
 /// Counts the manual steps that a person answered, and describes the others.
-fn manual_steps(plan: &Plan, journal: &Journal) -> (usize, Vec<String>) {
-    let (mut asked, mut others) = (0, Vec::new());
+fn manual_steps(plan: &Plan, journal: &Journal) -> Vec<String> {
+    let (mut asked, mut lines) = (0, Vec::new());
     for step in plan.steps.iter().filter(|step| step.manual.is_some()) {
         match journal.answer_source(&step.id) {
             Some(source) if !source.is_person() => {
                 let answer = last_answer(journal, &step.id).unwrap_or_default();
-                others.push(format!("manual step {}: {answer}", step.id));
+                lines.push(format!("manual step {}: {answer}", step.id));
             }
             _ => asked += 1,
         }
     }
-    (asked, others)
+    if asked > 0 {
+        lines.insert(0, format!("waited for {}", count(asked, "manual step")));
+    }
+    lines
 }
 
-fn item_line(operations: &[&Operation], word: &str) -> Option<String> {
-    let is_any = !operations.is_empty();
-    is_any.then(|| format!("{word} {}", counted_items(operations)))
-}
-
-/// Names the item of operations, or counts several and their instances if there are servers.
-pub(super) fn counted_items(operations: &[&Operation]) -> String {
+/// Names the target of operations, or counts several and their instances if there are servers.
+pub(super) fn counted(operations: &[&Operation], noun: &str) -> String {
     let mut items = BTreeSet::new();
     let mut items_on_servers = BTreeSet::new();
     let mut servers = BTreeSet::new();
@@ -84,7 +87,7 @@ pub(super) fn counted_items(operations: &[&Operation]) -> String {
         return on_servers(item, servers);
     }
     let number = items.len();
-    let items = count(number, "item", "items");
+    let items = count(number, noun);
     if servers.is_empty() {
         return items;
     }
@@ -94,8 +97,8 @@ pub(super) fn counted_items(operations: &[&Operation]) -> String {
     };
     format!(
         "{on} on {}: {} in all",
-        count(servers.len(), "server", "servers"),
-        count(operations.len(), "instance", "instances")
+        count(servers.len(), "server"),
+        count(operations.len(), "instance")
     )
 }
 
@@ -106,8 +109,10 @@ fn service_lines(plan: &Plan) -> Vec<String> {
     for operation in plan.operations() {
         if let TargetState::Service { .. } = operation.after {
             let server = operation.server.as_deref().unwrap_or_default();
-            let kinds = changes.entry((&operation.target, server)).or_default();
-            kinds.push(operation.kind);
+            changes
+                .entry((&operation.target, server))
+                .or_default()
+                .push(operation.kind);
         }
     }
     let mut same_changes: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();

@@ -26,8 +26,10 @@ pub(super) fn record_applied(
 ) -> anyhow::Result<Exit> {
     // A manifest may have a name that an identity could have.
     let is_manifest = named.is_file() || named.extension().is_some_and(|end| end == "toml");
-    let number = named.to_str().filter(|_| !is_manifest);
-    let number = number.and_then(|text| text.parse::<Kb>().ok());
+    let number = named
+        .to_str()
+        .filter(|_| !is_manifest)
+        .and_then(|text| text.parse::<Kb>().ok());
     let Some(kb) = number else {
         let loaded = inputs::manifest(named, None)?;
         let (tree, text) = (&site.tree, loaded.source.text());

@@ -62,19 +62,20 @@ pub(super) fn close_run(
     let mut progress = begin_progress(disk, &plan, "accept", RunOptions::default())?;
     progress.reopen(name);
     let by = (user(), args.reason.clone());
-    let closed = close_in_current_state(disk, open, &plan, by, &mut progress);
-    let closed = closed.context(OfRun(open.number));
+    let closed =
+        close_in_current_state(disk, open, &plan, by, &mut progress).context(OfRun(open.number));
     progress.end(&closed);
     closed?;
     out::line(format_args!(
         "run {name} is closed in its current state; no installed file was moved"
     ));
-    let next: &[_] = match site.description.is_ok() {
-        true => &[
+    let next: &[_] = if site.description.is_ok() {
+        &[
             ("verify", "lists the drift"),
             ("accept", "accepts the drift, too"),
-        ],
-        false => &[("status", "shows what is wrong with `deployment.toml`")],
+        ]
+    } else {
+        &[("status", "shows what is wrong with `deployment.toml`")]
     };
     TypedCommand::on(tree.path()).print_next(next);
     Ok(Exit::Ok)

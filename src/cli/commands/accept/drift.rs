@@ -37,7 +37,7 @@ pub(super) fn accept_drift(
         return done_nothing(site, disk.as_ref(), args);
     };
     show_drift(plan, &found.accepted, &found.rejected);
-    let differences = count(found.accepted.len(), "difference", "differences");
+    let differences = count(found.accepted.len(), "difference");
     run_accept(site, disk, plan, args, &differences, all_accepted)
 }
 
@@ -67,8 +67,8 @@ fn find_drift(
     let interest = accept_interest(&read(&Interest::default())?, &expectation, chosen);
     let mut snapshot = read(&interest)?;
     snapshot.past = past;
-    let accepting = plan::accept(&snapshot, &expectation, chosen, reason);
-    accepting.map_err(|refusal| RunError::NotReady(refusal.reasons).into())
+    plan::accept(&snapshot, &expectation, chosen, reason)
+        .map_err(|refusal| RunError::NotReady(refusal.reasons).into())
 }
 
 fn report_nothing_to_accept(found: &AcceptResult, chosen: Option<&BTreeSet<Instance>>) {

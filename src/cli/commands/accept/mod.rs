@@ -37,12 +37,11 @@ pub(super) fn accept(args: &AcceptArgs) -> anyhow::Result<Exit> {
         Ok(description) => chosen::instances(description, &args.items)?,
         Err(_) => None,
     };
-    let disk = match args.dry_run.dry_run {
-        true => {
-            refuse_held(&site.tree)?;
-            None
-        }
-        false => Some(site.lock("accept", args.lock)?),
+    let disk = if args.dry_run.dry_run {
+        refuse_held(&site.tree)?;
+        None
+    } else {
+        Some(site.lock("accept", args.lock)?)
     };
     let unusable = unusable_runs(&site.tree)?;
     if !unusable.is_empty() {
@@ -98,16 +97,17 @@ fn run_accept(
 ) -> anyhow::Result<Exit> {
     refuse(preflight(&site.tree, plan)?.all())?;
     let Some(mut disk) = disk else {
-        let ended = result::dry_run(args.format, &site.tree, &Worked::Otherwise);
-        return ended.and_then(|exit| Ok(after.map(|()| exit)?));
+        return result::dry_run(args.format, &site.tree, &Worked::Otherwise)
+            .and_then(|exit| Ok(after.map(|()| exit)?));
     };
     let name = Some(site.description.name.as_str());
     confirm(&question("Accept ", accepted, name, &site.tree), args.yes)?;
     disk.create_rollup_directory("accept")?;
     let mut progress = begin_progress(&disk, plan, "accept", RunOptions::default())?;
     let staged = run::stage(&disk, plan, &RunRequest::default(), None, &mut progress);
-    let ended = staged.and_then(|staged| run::commit(&disk, plan, staged, &mut progress));
-    let ended = ended.map_err(anyhow::Error::from);
+    let ended = staged
+        .and_then(|staged| run::commit(&disk, plan, staged, &mut progress))
+        .map_err(anyhow::Error::from);
     let result = ended.and_then(|ended| applied(ended, &progress));
     let is_finished = result.is_ok();
     let result = result.and_then(|_| Ok(after?));

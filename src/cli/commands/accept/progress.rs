@@ -1,6 +1,7 @@
 //! Progress of a run that is closed or quarantined.
 
 use crate::cli::lines::labelled;
+use crate::cli::state_now::operations_done;
 use crate::cli::terminal::out::{self, BAD, WARN, count};
 use crate::deployment::run_dir::RunDir;
 use crate::deployment::tree::Tree;
@@ -8,23 +9,11 @@ use crate::names::Escaped;
 use crate::plan::Plan;
 use crate::run::{SwapState, emptied_paths, examine};
 
-/// Shows how many operations are done, between and not begun, which files conflict, and which
-/// paths are empty now.
+/// Shows how many operations are done, which swaps are between, which files conflict, and which paths
+/// are empty now.
 pub(super) fn show_progress(tree: &Tree, run: &RunDir, plan: &Plan) -> anyhow::Result<()> {
     let examined = examine(tree, run, plan)?;
-    let [mut done, mut between, mut not_begun] = [0; 3];
-    for operation in plan.operations() {
-        match examined.swaps.get(&operation.swap) {
-            Some(SwapState::Done) => done += 1,
-            Some(SwapState::Between) => between += 1,
-            Some(SwapState::NotBegun) => not_begun += 1,
-            None => {}
-        }
-    }
-    let all = count(plan.operations().count(), "operation", "operations");
-    out::line(format_args!(
-        "  of {all}: {done} done, {between} between, {not_begun} not begun"
-    ));
+    out::line(format_args!("  {}", operations_done(plan, &examined)));
     for swap in &plan.swaps {
         if examined.swaps.get(&swap.number) == Some(&SwapState::Between) {
             let kept = run.slot(swap.number);
@@ -52,7 +41,7 @@ pub(super) fn show_slots(tree: &Tree, run: &RunDir) -> anyhow::Result<()> {
         let old = tree.metadata(&run.old_object(slot))?;
         kept += usize::from(old.is_some());
     }
-    let objects = count(kept, "object", "objects");
+    let objects = count(kept, "object");
     out::line(format_args!(
         "  its directory keeps {objects} that it replaced; without its plan their live paths are unknown"
     ));

@@ -24,8 +24,7 @@ pub(super) fn quarantine_unusable(
     unusable: &[UnusableRun],
     args: &AcceptArgs,
 ) -> anyhow::Result<Exit> {
-    let names: Vec<&str> = unusable.iter().map(|run| run.directory.name()).collect();
-    let names = names.join(", ");
+    let names = out::list(unusable.iter().map(|run| run.directory.name()));
     refuse_items(
         args,
         format!("run {names} cannot be used and must be quarantined first"),

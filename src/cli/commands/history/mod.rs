@@ -45,9 +45,11 @@ pub(super) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     let quarantined = quarantined(&site.tree)?;
-    let newest_first = runs.iter().rev();
-    let shown = newest_first.take(args.limit.unwrap_or(usize::MAX));
-    let shown = shown.map(|run| RunRow::of(run, answers.get(&run.number)));
+    let shown = runs
+        .iter()
+        .rev()
+        .take(args.limit.unwrap_or(usize::MAX))
+        .map(|run| RunRow::of(run, answers.get(&run.number)));
     let mut document = HistoryDocument {
         runs: shown.collect(),
         quarantined: Vec::new(),
@@ -81,8 +83,8 @@ impl HistoryDocument<'_> {
             out::line("a run is open: `rollup status` shows the next command");
         } else {
             let shown = match self.all - self.runs.len() {
-                0 => count(self.all, "run", "runs"),
-                _ => format!("{} of {}", self.runs.len(), count(self.all, "run", "runs")),
+                0 => count(self.all, "run"),
+                _ => format!("{} of {}", self.runs.len(), count(self.all, "run")),
             };
             let undoable = self.runs.iter().filter(|row| row.undoable).count();
             let details = command_for(tree.path(), "history RUN");
@@ -197,16 +199,22 @@ impl<'a> RunRow<'a> {
     }
 
     fn table_row(&self) -> TableRow<7> {
-        let opened = self.of.journal.opened();
-        let by = opened.map(|by| format!("{}@{}", Escaped(&by.user), Escaped(&by.host)));
+        let by = self
+            .of
+            .journal
+            .opened()
+            .map(|by| format!("{}@{}", Escaped(&by.user), Escaped(&by.host)));
         let update = self.kb.map_or(ACCEPT.to_owned(), |kb| kb.to_string());
         let plain = Style::new();
         let mut below = Vec::new();
         if let Some(reason) = self.reason {
             below.push(format!("accepted: {}", Escaped(reason)));
         }
-        let signed = self.signatures.map(describe_signatures);
-        let signed = signed.into_iter().flatten();
+        let signed = self
+            .signatures
+            .map(describe_signatures)
+            .into_iter()
+            .flatten();
         below.extend(signed.map(|line| Escaped(&line).to_string()));
         below.extend(self.fault.map(|fault| Escaped(fault).to_string()));
         TableRow {
@@ -253,15 +261,10 @@ impl QuarantinedRow<'_> {
         out::line(format_args!("{name}  {state}  {at}"));
         if let Some(note) = self.note {
             let (by, reason) = (Escaped(&note.by), Escaped(&note.reason));
-            print_below(&format!("by {by}: {reason}; {}", Escaped(&note.because)));
+            let because = Escaped(&note.because);
+            out::line(format_args!("    by {by}: {reason}; {because}"));
         }
     }
-}
-
-/// Prints a text below the line of a run, wrapped to the width of the screen.
-fn print_below(text: &str) {
-    let wrapped = out::wrapped(text, out::width() - 4, "    ");
-    out::line(format_args!("    {wrapped}"));
 }
 
 /// Returns the acceptance that closed the run in its current state, if one did.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::RunRow;
 use crate::cli::advice::command_for;
-use crate::cli::terminal::out::{self, BOLD, count, size, styled};
+use crate::cli::terminal::out::{self, BOLD, count, count_of, size, styled};
 use crate::cli::views::restarts::describe_restarts;
 use crate::cli::views::signatures::describe_signatures;
 use crate::cli::views::steps::describe_answer;
@@ -81,9 +81,10 @@ impl<'a> RunDocument<'a> {
         let steps = plan.as_ref().map(|plan| &plan.steps);
         let expected = plan.as_ref().and_then(|plan| plan.expected_state.as_ref());
         // The slots of an open run are still changing.
-        let undo_data_bytes = match run.is_open() || slots_are_closed(tree, &run.directory)? {
-            true => None,
-            false => kept_bytes(tree, run)?,
+        let undo_data_bytes = if run.is_open() || slots_are_closed(tree, &run.directory)? {
+            None
+        } else {
+            kept_bytes(tree, run)?
         };
         let shown = |at: &RelPath| tree.shown(Some(at));
         Ok(Self {
@@ -141,7 +142,7 @@ impl<'a> RunDocument<'a> {
             let operations = if step.is_manual {
                 "by hand".to_owned()
             } else {
-                count(step.operations, "operation", "operations")
+                count(step.operations, "operation")
             };
             let (id, title) = (Escaped(&step.id), Escaped(&step.title));
             line(&format!("{at}. {id}: {title}; {operations}"));
@@ -196,7 +197,7 @@ fn describe_record(record: &Record) -> String {
             format!("manual step {}: {}", Escaped(step), Escaped(&answer))
         }
         Record::Acknowledged { by, actions } => {
-            let restarts = describe_restarts(actions).join("; ");
+            let restarts = describe_restarts(actions);
             format!("restarted, by {}: {}", Escaped(by), Escaped(&restarts))
         }
         Record::Turned { direction, why, .. } => match direction {
@@ -204,7 +205,7 @@ fn describe_record(record: &Record) -> String {
             Direction::Back => format!("rolling back: {}", Escaped(why)),
         },
         Record::Reopened { why, unmanaged, .. } => {
-            let unmanaged = count(unmanaged.len(), "unmanaged entry", "unmanaged entries");
+            let unmanaged = count_of(unmanaged.len(), "unmanaged entry", "unmanaged entries");
             format!("reopened: {}; {unmanaged} to move along", Escaped(why))
         }
         Record::Closed {
@@ -220,12 +221,13 @@ fn describe_record(record: &Record) -> String {
                 (Outcome::Accepted, Some(accepted)) => describe_acceptance(accepted),
                 (Outcome::Accepted, None) => "in its current state".to_owned(),
             };
-            let pending = match restarts.pending.is_empty() {
-                true => String::new(),
-                false => format!(
+            let pending = if restarts.pending.is_empty() {
+                String::new()
+            } else {
+                format!(
                     "; restart required: {}",
-                    describe_restarts(&restarts.pending).join("; ")
-                ),
+                    describe_restarts(&restarts.pending)
+                )
             };
             format!(
                 "closed, {outcome}; measured {measured}{}",

@@ -58,9 +58,10 @@ fn refuse_unused_options(args: &InitArgs) -> Result<(), Failure> {
     match unused.iter().find(|(_, is_unused)| *is_unused) {
         None => Ok(()),
         Some((option, _)) => {
-            let (document, other) = match is_manifest {
-                true => ("manifest", "deployment"),
-                false => ("deployment", "manifest"),
+            let (document, other) = if is_manifest {
+                ("manifest", "deployment")
+            } else {
+                ("deployment", "manifest")
             };
             let reason = format!("`{option}` is for a {other}, not for a {document}");
             Err(Failure::usage(reason).next(format!("leave `{option}` out")))
@@ -96,8 +97,11 @@ fn named_like(directory: &Path) -> Option<Kb> {
 }
 
 fn deployment(name: Option<&str>) -> String {
-    let name = name.unwrap_or("TODO a short name of the deployment, such as hmc40");
-    let name = toml::Value::String(name.to_owned()).to_string();
+    let name = toml::Value::String(
+        name.unwrap_or("TODO a short name of the deployment, such as hmc40")
+            .to_owned(),
+    )
+    .to_string();
     DEPLOYMENT.replace("{name}", &name)
 }
 

@@ -16,11 +16,12 @@ pub(super) struct BesideOnDisk<'a>(pub(super) &'a Path);
 
 impl SiblingFiles for BesideOnDisk<'_> {
     fn open(&mut self, path: &RelPath) -> io::Result<Option<Box<dyn ReadSeek>>> {
-        let directory = self
+        let mut at = self
             .0
             .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        let mut at = directory.unwrap_or(Path::new(".")).to_owned();
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."))
+            .to_owned();
         let mut is_file = false;
         for part in path.parts() {
             let Some((found, kind)) = entry(&at, part)? else {

@@ -75,8 +75,10 @@ pub(super) fn package_facts(survey: Survey) -> (PackageFacts, Option<String>) {
         absent: survey.absent.clone(),
         notes: Vec::new(),
     };
-    let selected = survey.components.selected(&[]);
-    let selected = selected.expect("no feature is asked for");
+    let selected = survey
+        .components
+        .selected(&[])
+        .expect("no feature is asked for");
     let mut keys: Vec<&str> = survey
         .files
         .iter()

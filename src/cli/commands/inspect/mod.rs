@@ -52,7 +52,7 @@ pub(super) fn inspect(args: &InspectArgs) -> anyhow::Result<Exit> {
     }
     out::message(format_args!(
         "{usable} of {} can be installed",
-        count(args.files.len(), "package", "packages")
+        count(args.files.len(), "package")
     ));
     match failures.into_iter().next() {
         Some(failure) if failure.exit == exit => Err(failure.into()),

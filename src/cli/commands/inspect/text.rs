@@ -2,7 +2,7 @@
 
 use super::Inspected;
 use super::facts::{InspectedFile, PackageFacts};
-use crate::cli::terminal::out::{self, BOLD, count, styled};
+use crate::cli::terminal::out::{self, BOLD, count, count_of, styled};
 use crate::document::some_of;
 use crate::names::{Escaped, columns};
 
@@ -55,11 +55,11 @@ impl PackageFacts {
         for note in &self.notes {
             row("note", note);
         }
-        let files = count(self.files.len(), "file", "files");
+        let files = count(self.files.len(), "file");
         out::line(format_args!("  {files} by default:"));
         show_files(&self.files);
         if !self.not_installed.is_empty() {
-            let files = count(self.not_installed.len(), "file is", "files are");
+            let files = count_of(self.not_installed.len(), "file is", "files are");
             out::line(format_args!("  {files} not installed:"));
             show_files(&self.not_installed);
         }
@@ -67,11 +67,12 @@ impl PackageFacts {
 
     fn show_features(&self) {
         for (name, is_on) in [("features", true), ("off by default", false)] {
-            let features = self
+            let names: Vec<&str> = self
                 .features
                 .iter()
-                .filter(|feature| feature.default == is_on);
-            let names: Vec<&str> = features.map(|feature| feature.name.as_str()).collect();
+                .filter(|feature| feature.default == is_on)
+                .map(|feature| feature.name.as_str())
+                .collect();
             if !names.is_empty() {
                 row(name, Escaped(&some_of(names.iter().copied())));
             }
@@ -82,7 +83,7 @@ impl PackageFacts {
             .filter(|feature| feature.conditional)
             .count();
         if conditional > 0 {
-            let features = count(conditional, "feature has", "features have");
+            let features = count_of(conditional, "feature has", "features have");
             row(
                 "note",
                 format_args!("{features} conditions, which are not evaluated"),
@@ -92,14 +93,16 @@ impl PackageFacts {
 }
 
 fn show_files(files: &[InspectedFile]) {
-    let paths = files
+    let longest = files
         .iter()
-        .map(|file| Escaped(file.path.as_str()).to_string());
-    let longest = paths.map(|path| columns(&path)).max();
+        .map(|file| Escaped(file.path.as_str()).to_string())
+        .map(|path| columns(&path))
+        .max();
     // Show as much of the hashes as the screen has room for; JSON has them in full.
-    let digits = match 4 + 13 + 2 + 64 + 2 + longest.unwrap_or_default() <= out::table_width() {
-        true => 64,
-        false => 12,
+    let digits = if 4 + 13 + 2 + 64 + 2 + longest.unwrap_or_default() <= out::table_width() {
+        64
+    } else {
+        12
     };
     for file in files {
         let sha256 = file.sha256.map(|sha256| sha256.to_string());

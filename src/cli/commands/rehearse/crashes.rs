@@ -13,7 +13,7 @@ use crate::cli::args::RehearseArgs;
 use crate::cli::envelope::show;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::job::{Job, preview, report_nothing_to_do};
+use crate::cli::job::{Job, preview_or_report};
 use crate::cli::signed::{REHEARSAL, requires_approvals};
 use crate::cli::terminal::Signals;
 use crate::cli::terminal::console;
@@ -22,7 +22,7 @@ use crate::journal::Direction;
 use crate::manifest::Rollup;
 use crate::names::{Digest, Escaped};
 use crate::phase::Phase;
-use crate::plan::{Plan, Planned};
+use crate::plan::Plan;
 use crate::rehearse::{
     CrashPhase, CrashProgress, CrashRehearsal, CrashReport, CrashRow, FailedPoint, Lab, Program,
     crash_everywhere,
@@ -39,12 +39,8 @@ pub(super) fn everywhere(
     lab: &Lab,
     signals: &Signals,
 ) -> anyhow::Result<Exit> {
-    let plan = match preview(job)? {
-        Planned::Plan(plan) => plan,
-        Planned::Nothing(nothing) => {
-            report_nothing_to_do(&nothing, args.format);
-            return Ok(Exit::Ok);
-        }
+    let Some(plan) = preview_or_report(job, args.format)? else {
+        return Ok(Exit::Ok);
     };
     let confirmed = confirmations(&plan, confirm)?;
     let path = std::env::current_exe().context("cannot find the path of this program")?;
@@ -149,7 +145,7 @@ impl CrashProgressDisplay {
 }
 
 fn count_points(points: u64) -> String {
-    out::count(points as usize, "point", "points")
+    out::count(points as usize, "point")
 }
 
 fn phase(phase: CrashPhase) -> &'static str {
@@ -195,15 +191,15 @@ fn table(report: &CrashReport) -> String {
 
 fn line(row: &CrashRow) -> String {
     let (resumed, undone) = (&row.resumed, &row.undone);
-    let numbers = [
+    let [points, before, after, undo_before, undo_after, failing] = [
         row.points,
         resumed.before,
         resumed.after,
         undone.before,
         undone.after,
         row.failing,
-    ];
-    let [points, before, after, undo_before, undo_after, failing] = numbers.map(out::number);
+    ]
+    .map(out::number);
     let phase = phase(row.phase);
     format!(
         "{phase:25}{points:>8}  {before:>8}{after:>9}  {undo_before:>8}{undo_after:>9}{failing:>9}"
@@ -211,7 +207,7 @@ fn line(row: &CrashRow) -> String {
 }
 
 fn legend(report: &CrashReport) -> String {
-    let entries = out::count(report.entries, "file or directory", "files and directories");
+    let entries = out::count_of(report.entries, "file or directory", "files and directories");
     let mut lines = vec![
         String::new(),
         "before  the tree as before the rollup: names, kinds, bytes, permissions, owners,"

@@ -9,14 +9,14 @@ use crate::cli::args::Format;
 use crate::cli::commands::apply::run_job;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::job::{BeginOptions, Job, preview, report_nothing_to_do};
+use crate::cli::job::{BeginOptions, Job, preview_or_report};
 use crate::cli::named::require_step;
-use crate::cli::terminal::out::{self, count, number};
+use crate::cli::terminal::out::{self, count, count_of, number};
 use crate::cli::views::plan::describe_operation;
 use crate::deployment::description::Description;
 use crate::manifest::Manifest;
 use crate::names::same_name;
-use crate::plan::{Operation, Plan, Planned, PlannedStep};
+use crate::plan::{Operation, Plan, PlannedStep};
 use crate::rehearse::{FailingSwap, Times, TreeSnapshot};
 
 /// Checks that the manifest has the named step; a number is checked against the plan later.
@@ -40,12 +40,8 @@ pub(super) fn rehearse(
     job: &Job,
     begin_options: BeginOptions<'_>,
 ) -> anyhow::Result<Exit> {
-    let plan = match preview(job)? {
-        Planned::Plan(plan) => plan,
-        Planned::Nothing(nothing) => {
-            report_nothing_to_do(&nothing, Format::Text);
-            return Ok(Exit::Ok);
-        }
+    let Some(plan) = preview_or_report(job, Format::Text)? else {
+        return Ok(Exit::Ok);
     };
     let (at, operation) = find_operation(named, &plan)?;
     let (at, all) = (number(at as u64), number(plan.operations().count() as u64));
@@ -66,7 +62,7 @@ pub(super) fn rehearse(
     };
     let mut failure = Failure::of(&error, Some(job.tree()));
     let entries = before.entries();
-    let compared = count(entries, "file and directory", "files and directories");
+    let compared = count_of(entries, "file and directory", "files and directories");
     if failure.exit != Exit::RolledBack {
         let different = number(differences.len() as u64);
         out::line(format_args!("{different} of {compared} are not as before"));
@@ -108,7 +104,7 @@ fn find_operation<'a>(named: &str, plan: &'a Plan) -> Result<(usize, &'a Operati
     let mut numbered = (1..).zip(plan.operations());
     let found = numbered.find(|(at, _)| named.parse() == Ok(*at));
     found.ok_or_else(|| {
-        let all = count(before, "operation", "operations");
+        let all = count(before, "operation");
         let reason = format!("there is no operation {named}: the plan has {all}, counted from 1");
         Failure::usage(reason)
     })

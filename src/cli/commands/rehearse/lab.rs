@@ -22,8 +22,8 @@ pub(in crate::cli) fn state_of_lab(args: &RehearseArgs) -> StateNow {
         if state.changed {
             return state;
         }
-        let newest = state_now::newest_run(&tree);
-        let newest = newest.unwrap_or_else(|| "nothing was applied in it".to_owned());
+        let newest =
+            state_now::newest_run(&tree).unwrap_or_else(|| "nothing was applied in it".to_owned());
         return StateNow {
             text: format!("`{directory}` was made; {newest}"),
             ..state

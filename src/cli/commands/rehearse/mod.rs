@@ -199,12 +199,16 @@ fn made_lab(args: &RehearseArgs, signals: &Signals) -> anyhow::Result<Lab> {
 
 /// Names what was made: the deployment, and the payloads that are not those of the command line.
 fn announce(lab: &Lab, args: &RehearseArgs) {
-    let payloads = lab.payloads.iter().filter(|_| args.payload.is_empty());
-    let payloads = payloads.map(|payload| payload.display().to_string());
-    let payloads: Vec<String> = payloads.collect();
-    let payloads = match payloads.is_empty() {
-        true => String::new(),
-        false => format!(" and {}", payloads.join(", ")),
+    let payloads: Vec<String> = lab
+        .payloads
+        .iter()
+        .filter(|_| args.payload.is_empty())
+        .map(|payload| payload.display().to_string())
+        .collect();
+    let payloads = if payloads.is_empty() {
+        String::new()
+    } else {
+        format!(" and {}", payloads.join(", "))
     };
     out::message(format_args!("made {}{payloads}", lab.deployment.display()));
 }
@@ -216,8 +220,8 @@ fn check_payloads(args: &RehearseArgs) -> anyhow::Result<()> {
     }
     let (manifests, payloads) = (args.manifest.len(), args.payload.len());
     if payloads != 0 && payloads != manifests {
-        let manifests = out::count(manifests, "manifest", "manifests");
-        let payloads = out::count(payloads, "payload", "payloads");
+        let manifests = out::count(manifests, "manifest");
+        let payloads = out::count(payloads, "payload");
         let reason = format!("there are {manifests}, but {payloads}");
         let next = "give `--payload` once for each manifest, in the same order, or not at all";
         bail!(Failure::usage(reason).next(next));
@@ -247,8 +251,11 @@ fn print_places(lab: &Lab) {
         ),
         (runs, "the run's directory, with the old objects"),
     ];
-    let width = places.iter().map(|(place, _)| columns(place)).max();
-    let width = width.unwrap_or_default();
+    let width = places
+        .iter()
+        .map(|(place, _)| columns(place))
+        .max()
+        .unwrap_or_default();
     out::line("where to look:");
     for (place, about) in &places {
         out::line(format_args!("  {}  {about}", padded(place, width)));

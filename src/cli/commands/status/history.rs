@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::run_summary::summary_of;
+use crate::cli::terminal::out::preceded;
 use crate::cli::views::report::{format_time, unavailable_since};
 use crate::deployment::tree::Tree;
 use crate::events::{RunSummary, Session};
@@ -51,8 +52,7 @@ impl RunHistory {
 
 /// Returns the beginning of the outage: by the events, or at the earliest when the walk began.
 fn since(summary: &RunSummary, run: &Run) -> Option<String> {
-    let attempt = summary.attempts.last();
-    if let Some(since) = attempt.and_then(unavailable_since) {
+    if let Some(since) = summary.attempts.last().and_then(unavailable_since) {
         return Some(since);
     }
     let mut entries = run.journal.entries.iter().rev();
@@ -71,8 +71,7 @@ fn describe_end(session: &Session) -> Option<String> {
         Some(command) if !command.is_empty() => format!("`{command}`"),
         _ => "its last command".to_owned(),
     };
-    let by = session.user.as_ref();
-    let by = by.map(|user| format!(" by {user}")).unwrap_or_default();
+    let by = preceded(" by ", session.user.as_deref());
     Some(match session.exit_code {
         // The command did what it was to do, and left the run open.
         Some(0) => return None,
@@ -80,22 +79,9 @@ fn describe_end(session: &Session) -> Option<String> {
             "{command}{by} of {} recorded no end: it was killed, or the computer stopped",
             format_time(&session.at)
         ),
-        Some(code) if session.reasons.is_empty() => format!("{command}{by} ended with {code}"),
-        Some(code) => format!(
-            "{command}{by} stopped {} (exit code {code})",
-            describe_reasons(&session.reasons)
-        ),
+        Some(code) => {
+            let reasons = session.reasons.join("; ");
+            format!("{command}{by} stopped with exit code {code}: {reasons}")
+        }
     })
-}
-
-/// Joins reasons; those that begin with a preposition continue the sentence.
-fn describe_reasons(reasons: &[String]) -> String {
-    let reasons = reasons.join("; ");
-    let continues = ["before ", "by "]
-        .iter()
-        .any(|word| reasons.starts_with(word));
-    match continues {
-        true => reasons,
-        false => format!("because of this: {reasons}"),
-    }
 }

@@ -273,14 +273,13 @@ fn applied_rows(applied: &AppliedRollups) -> (Vec<AppliedRow>, Vec<SupersededRow
 }
 
 fn pending_rows(runs: &[Run]) -> Vec<PendingRow> {
-    let mut rows = Vec::new();
-    for (run, actions) in pending_actions(runs) {
-        rows.push(PendingRow {
+    pending_actions(runs)
+        .into_iter()
+        .map(|(run, actions)| PendingRow {
             run: run.name().to_owned(),
             actions,
-        });
-    }
-    rows
+        })
+        .collect()
 }
 
 fn newest_run(
@@ -289,8 +288,7 @@ fn newest_run(
     site: Option<&Description>,
 ) -> anyhow::Result<Option<NewestRun>> {
     let mut answers = undo_answers(tree, runs, site)?;
-    let newest = runs.iter().rfind(|run| run.is_done());
-    Ok(newest.and_then(|run| {
+    Ok(runs.iter().rfind(|run| run.is_done()).and_then(|run| {
         Some(NewestRun {
             run: run.name().to_owned(),
             undo: answers.remove(&run.number)?,
@@ -333,9 +331,10 @@ impl UndoData {
 
     /// Returns the command that clears the data without the loss of a wanted undo.
     fn prune(&self) -> &'static str {
-        match self.only_rolled_back {
-            true => "prune --rolled-back",
-            false => "prune --keep N",
+        if self.only_rolled_back {
+            "prune --rolled-back"
+        } else {
+            "prune --keep N"
         }
     }
 }

@@ -7,11 +7,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::history::RunHistory;
+use crate::cli::named::open_questions;
 use crate::cli::recovery::{is_back, is_unfinished};
-use crate::cli::state_now::names_of;
-use crate::cli::terminal::out::{count, number, shell_quoted};
+use crate::cli::state_now::{operations_done, unavailable_now};
+use crate::cli::terminal::out::{number, shell_quoted};
 use crate::cli::views::plan::describe_operation;
-use crate::cli::views::steps::describe_step;
+use crate::cli::views::steps::{describe_step, ways_to_end};
 use crate::deployment::lock::last_owner;
 use crate::deployment::tree::Tree;
 use crate::events::{self, Event};
@@ -105,9 +106,10 @@ impl OpenRow {
             percent: None,
             unavailable: None,
             history: RunHistory::read(tree, run, has_writer),
-            ended_process: match has_writer {
-                true => None,
-                false => last_owner(tree).map(|owner| owner.process),
+            ended_process: if has_writer {
+                None
+            } else {
+                last_owner(tree).map(|owner| owner.process)
             },
             swaps_done: None,
             swaps: None,
@@ -126,9 +128,10 @@ impl OpenRow {
         }
         match load_plan(tree, &run.directory) {
             Ok(plan) => {
-                let examined = match row.from_events {
-                    true => reported_by_events(tree, run, &plan),
-                    false => examine(tree, &run.directory, &plan)?,
+                let examined = if row.from_events {
+                    reported_by_events(tree, run, &plan)
+                } else {
+                    examine(tree, &run.directory, &plan)?
                 };
                 let points = plan.points_passed(
                     |operation| examined.is_done(operation.swap),
@@ -200,58 +203,50 @@ impl OpenRow {
 
     /// Returns the commands that continue the run, the one for its direction first.
     pub(super) fn ways(&self) -> Vec<(String, &'static str)> {
-        let (mut resume, mut undo) = ("resume".to_owned(), "undo".to_owned());
-        if let Some(waiting) = &self.waiting_at {
-            let command = match is_back(self.run_state) {
-                true => &mut undo,
-                false => &mut resume,
-            };
-            let step = shell_quoted(Path::new(&waiting.step));
-            command.push_str(&format!(" --done {step}"));
-        }
-        let mut ways = match self.run_state {
-            RunState::Staging => vec![(undo, "removes it, and so does the next apply")],
-            RunState::Staged if self.stale.is_empty() => {
-                vec![(resume, "commits it"), (undo, "discards it")]
+        let mut ways = ways_to_end(self.run_state);
+        match self.run_state {
+            RunState::Staged if !self.stale.is_empty() => {
+                ways = vec![("undo", "discards it; then plan and apply again")];
             }
-            RunState::Staged => vec![(undo, "discards it; then plan and apply again")],
-            _ if self.swaps.is_none() => vec![
-                (
-                    "explain recovery".to_owned(),
-                    "shows how to recover the run by hand",
-                ),
-                ("accept".to_owned(), "quarantines the run"),
-            ],
-            RunState::Damaged(_) => vec![
-                (
-                    "resume --from-slots".to_owned(),
-                    "finishes it without its journal",
-                ),
-                (
-                    "undo --from-slots".to_owned(),
-                    "rolls it back without its journal",
-                ),
-                ("accept".to_owned(), "quarantines the run"),
-            ],
+            RunState::Staging | RunState::Staged => {}
+            _ if self.swaps.is_none() => {
+                ways = vec![
+                    ("explain recovery", "shows how to recover the run by hand"),
+                    ("accept", "quarantines the run"),
+                ];
+            }
+            RunState::Damaged(_) => ways.push(("accept", "quarantines the run")),
             _ if !self.irreversible.is_empty() => {
-                let mut ways = vec![(resume, "finishes it")];
+                ways = vec![("resume", "finishes it")];
                 if self.can_go_back_to_point {
-                    ways.push((undo, "rolls it back to behind the point of no return"));
+                    ways.push(("undo", "rolls it back to behind the point of no return"));
                 }
-                ways
             }
-            state if is_back(state) => vec![(undo, "rolls it back"), (resume, "finishes it")],
-            _ => vec![(resume, "finishes it"), (undo, "rolls it back")],
-        };
+            _ => {}
+        }
         for (direction, command) in [(Direction::Forward, "resume"), (Direction::Back, "undo")] {
             if self.impossible.contains(&direction) {
                 ways.retain(|(way, _)| !way.starts_with(command));
             }
         }
         if self.swaps.is_some() && !self.problems.is_empty() {
-            ways.push(("accept".to_owned(), "closes the run in its current state"));
+            ways.push(("accept", "closes the run in its current state"));
         }
-        ways
+        let answering = if is_back(self.run_state) {
+            "undo"
+        } else {
+            "resume"
+        };
+        let done = self.waiting_at.as_ref().map(|waiting| {
+            let step = shell_quoted(Path::new(&waiting.step));
+            format!("{answering} --done {step}")
+        });
+        ways.into_iter()
+            .map(|(way, effect)| match &done {
+                Some(done) if way == answering => (done.clone(), effect),
+                _ => (way.to_owned(), effect),
+            })
+            .collect()
     }
 
     fn add_progress(&mut self, run: &Run, plan: &Plan, examined: RunExamination) {
@@ -278,24 +273,22 @@ impl OpenRow {
                 swap: operation.swap,
             });
         }
-        let is_done = |operation: &&Operation| examined.is_done(operation.swap);
-        let done = plan.operations().filter(is_done).count() as u64;
-        let past = match is_back(run.state()) {
-            true => all as u64 - done,
-            false => done,
+        let done = plan
+            .operations()
+            .filter(|operation| examined.is_done(operation.swap))
+            .count() as u64;
+        let past = if is_back(run.state()) {
+            all as u64 - done
+        } else {
+            done
         };
         self.percent = percent(past, all as u64);
-        let unavailable = plan.unavailable_after(|operation| examined.is_done(operation.swap));
         if self.from_events {
             let note = "by the events alone: the slots are closed to this user";
             self.progress.push(note.to_owned());
         }
-        self.unavailable = (!unavailable.is_empty()).then(|| names_of(&unavailable));
-        self.done = format!(
-            "{} of {} done",
-            number(done),
-            count(all, "operation", "operations")
-        );
+        self.unavailable = unavailable_now(plan, &examined);
+        self.done = operations_done(plan, &examined);
         self.problems = examined.problems;
         self.impossible = examined.impossible;
         self.irreparable = examined.irreparable;
@@ -344,72 +337,51 @@ fn next_operation<'p>(
     plan: &'p Plan,
     examined: &RunExamination,
 ) -> Option<(usize, &'p PlannedStep, &'p Operation)> {
-    let mut remaining = Vec::new();
-    let mut number = 0;
-    for step in &plan.steps {
-        for operation in &step.operations {
-            number += 1;
-            if !is_past(run, examined, operation) {
-                remaining.push((number, step, operation));
-            }
-        }
-    }
-    if is_back(run.state()) {
-        remaining.reverse();
-    }
-    remaining.into_iter().next()
+    let steps = plan.steps.iter();
+    let operations = steps.flat_map(|step| step.operations.iter().map(move |one| (step, one)));
+    let mut remaining = (1..)
+        .zip(operations)
+        .filter(|(_, (_, operation))| !is_past(run, examined, operation));
+    let (number, (step, operation)) = if is_back(run.state()) {
+        remaining.last()?
+    } else {
+        remaining.next()?
+    };
+    Some((number, step, operation))
 }
 
 /// Returns the manual step that the run waits at, with its text; backward the one to be rolled back.
 fn waiting_at(run: &Run, plan: &Plan, examined: &RunExamination) -> Option<WaitingStep> {
-    let mut steps: Vec<&PlannedStep> = plan.steps.iter().collect();
-    if is_back(run.state()) {
-        steps.reverse();
-    }
-    let again;
-    let answers = run.journal.answers();
-    for step in steps {
-        let answer = answers.get(step.id.as_str()).copied();
-        let text = match &step.manual {
-            Some(manual) if is_back(run.state()) && answer == Some(Answer::Done) => {
-                manual.undo.as_ref()?
-            }
-            Some(manual)
-                if !is_back(run.state())
-                    && !matches!(answer, Some(Answer::Done | Answer::Skipped)) =>
-            {
-                &manual.instructions
-            }
-            _ if step
-                .operations
-                .iter()
-                .all(|one| is_past(run, examined, one)) =>
-            {
-                // Packages that were rolled back by hand are done again by hand, too.
-                if step.undo.is_some()
-                    && !is_back(run.state())
-                    && answer == Some(Answer::RolledBack)
-                {
-                    again = step.again_by_hand();
-                    &again
-                } else {
-                    continue;
-                }
-            }
-            // Its packages are rolled back by hand first.
-            _ if is_back(run.state()) && answer != Some(Answer::RolledBack) => {
-                step.undo.as_ref()?
-            }
-            _ => return None,
-        };
-        let files = step.manual.iter().flat_map(|manual| &manual.files);
-        let files: Vec<ManualFile> = files.cloned().collect();
-        return Some(WaitingStep {
-            step: step.id.clone(),
-            text: text.clone(),
-            directory: (!files.is_empty()).then(|| run.directory.manual_step(&step.id)),
-            files,
-        });
-    }
-    None
+    let direction = if is_back(run.state()) {
+        Direction::Back
+    } else {
+        Direction::Forward
+    };
+    let asked = open_questions(plan, run, direction, |swap| examined.is_done(swap));
+    let step = *asked.first()?;
+    let is_past = |step: &PlannedStep| {
+        let mut operations = step.operations.iter();
+        operations.all(|operation| is_past(run, examined, operation))
+    };
+    // Operations of another step may come first. Packages are rolled back by hand before their files.
+    let is_other = |one: &&PlannedStep| one.id != step.id;
+    let is_next = match direction {
+        Direction::Forward => plan.steps.iter().take_while(is_other).all(is_past) && is_past(step),
+        Direction::Back => plan.steps.iter().rev().take_while(is_other).all(is_past),
+    };
+    let text = match (direction, &step.manual) {
+        _ if !is_next => return None,
+        (Direction::Forward, Some(manual)) => manual.instructions.clone(),
+        (Direction::Back, Some(manual)) => manual.undo.clone()?,
+        (Direction::Forward, None) => step.again_by_hand(),
+        (Direction::Back, None) => step.undo.clone()?,
+    };
+    let files = step.manual.iter().flat_map(|manual| &manual.files);
+    let files: Vec<ManualFile> = files.cloned().collect();
+    Some(WaitingStep {
+        step: step.id.clone(),
+        text,
+        directory: (!files.is_empty()).then(|| run.directory.manual_step(&step.id)),
+        files,
+    })
 }

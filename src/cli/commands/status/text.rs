@@ -2,19 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use anstyle::Style;
+
+use super::history::RunHistory;
 use super::open::OpenRow;
 use super::state::DeploymentState;
 use super::{NewestRun, SiteStatus, Status};
 use crate::cli::advice::{TypedCommand, command_for};
-use crate::cli::lines::labelled;
-use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, styled};
+use crate::cli::lines::{labelled, print_directories_of_no_instance};
+use crate::cli::terminal::out::{self, BAD, BOLD, DIM, GOOD, WARN, count, first_few, styled};
 use crate::cli::views::restarts::describe_restarts;
 use crate::cli::views::signatures::describe_signatures;
+use crate::cli::views::undo::describe_undo_command;
 use crate::journal::PendingAction;
 use crate::names::Escaped;
 
-/// Number of problems that are listed one by one.
-const LISTED_PROBLEMS: usize = 5;
+/// Number of problems, and of differences of a stale run, that are listed one by one.
+const LISTED: usize = 5;
 
 pub(super) fn print(status: &Status) {
     let path = status.path.display();
@@ -29,93 +33,81 @@ pub(super) fn print(status: &Status) {
     let typed = TypedCommand::on(&status.path);
     print_site(&status.site, &typed);
     if let (Some(NewestRun { run, undo }), None) = (&status.newest, &status.open) {
-        let answer = if undo.possible {
-            let undo = command_for(&status.path, &format!("undo {run}"));
-            format!("`{undo}` rolls it back")
-        } else {
-            format!("cannot be undone: {}", Escaped(&undo.why_not()))
-        };
-        out::line(format_args!("newest run: {run}; {answer}"));
+        let undo = describe_undo_command(&status.path, run, undo);
+        out::line(format_args!("newest run: {run}; {undo}"));
     }
-    if status.undo_data.runs > 0 {
-        let bytes = out::size(status.undo_data.bytes);
-        let runs = count(status.undo_data.runs, "run", "runs");
-        let prune = command_for(&status.path, status.undo_data.prune());
+    print_undo_data(status);
+    for damaged in &status.damaged {
+        labelled(WARN, "damaged", Escaped(damaged));
+    }
+    let (style, label, text) = describe_state(status);
+    labelled(style, label, Escaped(&text));
+    if let Some(open) = &status.open {
+        print_open(open, status.holder.is_some());
+    }
+    if status.open.as_ref().is_some_and(OpenRow::needs_repair) {
+        out::line("next: fix the problems above first; then");
+    }
+    typed.print_next(&status.ways());
+}
+
+fn print_undo_data(status: &Status) {
+    let undo_data = &status.undo_data;
+    if undo_data.runs > 0 {
+        let bytes = out::size(undo_data.bytes);
+        let runs = count(undo_data.runs, "run");
+        let prune = command_for(&status.path, undo_data.prune());
         out::line(format_args!(
             "undo data: {bytes} of {runs}; `{prune}` clears it"
         ));
-        if status.undo_data.is_large {
+        if undo_data.is_large {
             out::warn("the undo data is more than a tenth of the file system");
         }
     }
-    if status.undo_data.closed_runs > 0 {
-        let runs = count(status.undo_data.closed_runs, "run", "runs");
+    if undo_data.closed_runs > 0 {
+        let runs = count(undo_data.closed_runs, "run");
         out::line(format_args!(
             "undo data of {runs}: closed to this user, who may not write to the deployment"
         ));
     }
-    for damaged in &status.damaged {
-        labelled(WARN, "damaged", Escaped(damaged));
-    }
-    print_state(status);
-    print_next(status, &typed);
 }
 
-/// Prints the state in one line, and below it what is known of it.
-fn print_state(status: &Status) {
-    let holder = status.holder.as_ref().map(ToString::to_string);
+/// Returns the state in one line, with its label.
+fn describe_state(status: &Status) -> (Style, &'static str, String) {
+    let run = match &status.open {
+        Some(open) => format!("run {} is {}", open.run, open.state),
+        None => "no run in progress".to_owned(),
+    };
     match (status.state, &status.open) {
         (DeploymentState::InProgress, open) => {
+            let holder = status.holder.as_ref().map(ToString::to_string);
             let holder = holder.unwrap_or_default();
             let doing = match open {
                 Some(open) => format!("run {}: {}", open.run, open.phase()),
                 None => "no run is open yet".to_owned(),
             };
             let text = format!("{holder} is changing the deployment; {doing}");
-            labelled(WARN, "in progress", Escaped(&text));
+            (WARN, "in progress", text)
         }
         (DeploymentState::ActionRequired, _) => {
             let actions = status.pending.iter().flat_map(|row| &row.actions);
             let actions: BTreeSet<&PendingAction> = actions.collect();
-            let restarts = describe_restarts(actions).join("; ");
-            labelled(
-                BAD,
-                "ACTION REQUIRED",
-                format!("restart {}", Escaped(&restarts)),
-            );
-            let runs: Vec<&str> = status.pending.iter().map(|row| row.run.as_str()).collect();
-            let runs = runs.join(", ");
-            out::line(format_args!(
-                "  no run in progress; left by run {}",
-                Escaped(&runs)
-            ));
+            let restarts = describe_restarts(actions);
+            let left_by = out::list(status.pending.iter().map(|row| &row.run));
+            let text = format!("restart {restarts}; {run}; left by run {left_by}");
+            (BAD, "ACTION REQUIRED", text)
         }
-        (DeploymentState::Clean, None) => labelled(GOOD, "clean", "no run in progress"),
-        (DeploymentState::Clean, Some(open)) => {
-            let text = format!("run {} is {}", open.run, open.state);
-            labelled(GOOD, "clean", text);
+        (DeploymentState::Clean, _) => (GOOD, "clean", run),
+        (DeploymentState::Staged, Some(open)) if !open.stale.is_empty() => {
+            (WARN, "staged", format!("{run}; it is stale"))
         }
-        (DeploymentState::Staged, Some(open)) => {
-            let stale = if open.stale.is_empty() {
-                ""
-            } else {
-                "; it is stale"
-            };
-            let text = format!("run {} is {}{stale}", open.run, open.state);
-            labelled(WARN, "staged", text);
-        }
+        (DeploymentState::Staged, _) => (WARN, "staged", run),
         (DeploymentState::Interrupted, Some(open)) => {
-            let text = format!("run {} is {}, {}", open.run, open.state, open.done);
-            labelled(WARN, "interrupted", text);
+            (WARN, "interrupted", format!("{run}, {}", open.done))
         }
-        (_, Some(open)) => {
-            let text = format!("run {} is {}", open.run, open.state);
-            labelled(BAD, "needs attention", text);
+        (DeploymentState::Interrupted | DeploymentState::NeedsAttention, _) => {
+            (BAD, "needs attention", run)
         }
-        (_, None) => {}
-    }
-    if let Some(open) = &status.open {
-        print_open(open, status.holder.is_some());
     }
 }
 
@@ -152,100 +144,61 @@ fn print_site(site: &SiteStatus, typed: &TypedCommand) {
         let text = format!("server {}; runs leave it out", Escaped(server));
         labelled(WARN, "offline", text);
     }
-    for directory in site.directories_of_no_instance.iter().flatten() {
-        let directory = Escaped(directory.as_str());
-        let text = format!("`{directory}` belongs to no server or instance of `deployment.toml`");
-        labelled(WARN, "directory", text);
-    }
+    let directories = site.directories_of_no_instance.as_deref();
+    print_directories_of_no_instance(directories.unwrap_or_default());
 }
 
 /// Prints what is known of an open run: who began it, why it stopped, what is unavailable, and its
 /// progress.
 fn print_open(open: &OpenRow, has_writer: bool) {
-    print_history(open, has_writer);
+    let RunHistory {
+        began_at,
+        began_by,
+        began_on,
+        signatures,
+        stopped,
+        unavailable_since,
+    } = &open.history;
+    if let Some(at) = began_at {
+        let by = began_by.as_deref().unwrap_or("an unknown user");
+        let on = began_on.as_deref().unwrap_or("an unknown machine");
+        print_below(&format!("began {}, by {by} on {on}", out::time_and_age(at)));
+    }
+    for line in describe_signatures(signatures).iter().chain(stopped) {
+        print_below(line);
+    }
+    if let Some(process) = open.ended_process {
+        print_below(&format!("process {process}, which worked on it, has ended"));
+    }
     if let Some(unavailable) = &open.unavailable {
-        let since = open.history.unavailable_since.as_deref();
-        let since = since.map(|since| format!(" since {}", out::time_and_age(since)));
-        let since = since.unwrap_or_default();
-        let text = format!("unavailable{since}: {unavailable}");
-        wrapped_line(&text);
+        let since = unavailable_since.as_deref().map(out::time_and_age);
+        let since = out::preceded(" since ", since.as_deref());
+        print_below(&format!("unavailable{since}: {unavailable}"));
     }
     for point in &open.irreversible {
-        wrapped_line(&format!("point of no return: {point}"));
+        print_below(&format!("point of no return: {point}"));
     }
-    for change in open.stale.iter().take(LISTED_PROBLEMS) {
-        wrapped_line(&format!("stale: {change}"));
+    let stale = open.stale.iter().map(|change| format!("stale: {change}"));
+    for line in first_few(stale, LISTED).iter().chain(&open.progress) {
+        print_below(line);
     }
-    print_more(open.stale.len(), "differences");
-    for line in &open.progress {
-        out::line(format_args!("  {}", Escaped(line)));
-    }
-    if let Some(waiting) = &open.waiting_at
-        && !has_writer
-    {
+    if let (Some(waiting), false) = (&open.waiting_at, has_writer) {
         let id = styled(BOLD, &waiting.step);
         out::line(format_args!("waiting for a person at step {id}:"));
-        for line in waiting.text.lines() {
-            out::line(format_args!("  {}", Escaped(line)));
-        }
+        waiting.text.lines().for_each(print_below);
         if let Some(directory) = &waiting.directory {
-            out::line(format_args!("  files in {directory}:"));
+            print_below(&format!("files in {directory}:"));
         }
         for file in &waiting.files {
-            out::line(format_args!("    {file}"));
+            print_below(&format!("  {file}"));
         }
     }
-    for problem in open.problems.iter().take(LISTED_PROBLEMS) {
-        labelled(BAD, "problem", Escaped(problem));
-    }
-    print_more(open.problems.len(), "problems");
-}
-
-fn print_history(open: &OpenRow, has_writer: bool) {
-    let history = &open.history;
-    if let Some(at) = &history.began_at {
-        let by = history.began_by.as_deref().unwrap_or("an unknown user");
-        let on = history.began_on.as_deref().unwrap_or("an unknown machine");
-        let at = out::time_and_age(at);
-        wrapped_line(&format!("began {at}, by {by} on {on}"));
-    }
-    for signed in describe_signatures(&history.signatures) {
-        wrapped_line(&signed);
-    }
-    if let Some(stopped) = &history.stopped {
-        wrapped_line(stopped);
-    }
-    match open.ended_process {
-        Some(process) if !has_writer => {
-            wrapped_line(&format!("process {process}, which worked on it, has ended"));
-        }
-        _ => {}
+    for problem in first_few(open.problems.iter().cloned(), LISTED) {
+        labelled(BAD, "problem", Escaped(&problem));
     }
 }
 
-/// Prints a line about an open run, wrapped to the width of the screen.
-fn wrapped_line(text: &str) {
-    let text = Escaped(text).to_string();
-    let text = out::wrapped(&text, out::width().saturating_sub(2), "    ");
-    out::line(format_args!("  {text}"));
-}
-
-fn print_more(all: usize, noun: &str) {
-    if all > LISTED_PROBLEMS {
-        let more = all - LISTED_PROBLEMS;
-        out::line(format_args!("  and {more} more {noun}"));
-    }
-}
-
-/// Prints the commands to type next.
-fn print_next(status: &Status, typed: &TypedCommand) {
-    let ways = status.ways();
-    let ways: Vec<(&str, &str)> = ways
-        .iter()
-        .map(|(way, what)| (way.as_str(), *what))
-        .collect();
-    if status.open.as_ref().is_some_and(OpenRow::needs_repair) {
-        out::line("next: fix the problems above first; then");
-    }
-    typed.print_next(&ways);
+/// Prints a line about an open run below that of the state.
+fn print_below(text: &str) {
+    out::line(format_args!("  {}", Escaped(text)));
 }

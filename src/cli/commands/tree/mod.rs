@@ -37,8 +37,9 @@ pub(super) fn tree(args: &TreeArgs) -> anyhow::Result<Exit> {
     })?;
     let described = &snapshot.description;
     let touched_paths = touched.iter().collect();
-    let instances = described.all_instances();
-    let instances = instances.map(|instance| row(&snapshot, &touched_paths, instance));
+    let instances = described
+        .all_instances()
+        .map(|instance| row(&snapshot, &touched_paths, instance));
     let is_by_server = args.by == TreeOrder::Server;
     let document = TreeDocument {
         instances: instances.collect(),
@@ -206,9 +207,11 @@ impl<'a> ConsoleText<'a> {
 }
 
 fn print_verdict(instances: &[InstanceRow<'_>], tree: &Tree) {
-    let all = out::count(instances.len(), "instance", "instances");
-    let installed = instances.iter().filter(|row| row.state.is_installed());
-    let installed = installed.count();
+    let all = out::count(instances.len(), "instance");
+    let installed = instances
+        .iter()
+        .filter(|row| row.state.is_installed())
+        .count();
     let verify = command_for(tree.path(), "verify");
     out::message(format_args!(
         "{installed} of {all} installed or run; `{verify}` compares them with their records"

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{InstanceRow, print_row, print_state, row, shown_state};
 use crate::cli::advice::command_for;
 use crate::cli::terminal::out::{self, BOLD, DIM, WARN, styled};
-use crate::deployment::description::{Description, Instance, ServerId, ServiceId};
+use crate::deployment::description::{Description, ServerId};
 use crate::deployment::item_dir::ItemDir;
 use crate::deployment::records::State;
 use crate::deployment::snapshot::Snapshot;
@@ -67,17 +67,11 @@ pub(super) fn servers<'a>(
 ) -> Vec<ServerTree<'a>> {
     let site = &snapshot.description;
     let mut rows: Vec<ServerTree<'a>> = Vec::new();
-    let mut instances: BTreeMap<ServerId, Vec<Instance>> = BTreeMap::new();
-    for instance in site.all_instances() {
-        if let Some(server) = instance.server {
-            instances.entry(server).or_default().push(instance);
-        }
-    }
-    let mut services: BTreeMap<ServerId, Vec<ServiceId>> = BTreeMap::new();
-    for (service, server) in site.all_services() {
-        services.entry(server).or_default().push(service);
-    }
-    let mut programs = programs(snapshot, touched);
+    let instances = site.all_instances();
+    let mut instances = by_server(instances.filter_map(|one| Some((one.server?, one))));
+    let services = site.all_services().into_iter();
+    let mut services = by_server(services.map(|(service, server)| (server, service)));
+    let mut programs = by_server(programs(snapshot, touched));
     let copied = copied_files(snapshot);
     for (at, server) in site.servers.iter().enumerate() {
         let id = ServerId(at);
@@ -110,38 +104,43 @@ pub(super) fn servers<'a>(
     rows
 }
 
-/// Returns the programs of each server.
+fn by_server<T>(all: impl Iterator<Item = (ServerId, T)>) -> BTreeMap<ServerId, Vec<T>> {
+    let mut by_server: BTreeMap<ServerId, Vec<T>> = BTreeMap::new();
+    for (server, one) in all {
+        by_server.entry(server).or_default().push(one);
+    }
+    by_server
+}
+
+/// Returns the programs, each with its server.
 fn programs(
     snapshot: &Snapshot,
     touched: &BTreeSet<&RelPath>,
-) -> BTreeMap<ServerId, Vec<ProgramRow>> {
-    let mut rows: BTreeMap<ServerId, Vec<ProgramRow>> = BTreeMap::new();
-    for (directory, record) in snapshot.programs() {
-        let name = directory.parts().nth(1).unwrap_or_default();
-        let Some(server) = snapshot.description.server(name) else {
-            continue;
-        };
+) -> impl Iterator<Item = (ServerId, ProgramRow)> {
+    snapshot.programs().filter_map(|(directory, record)| {
+        let server = snapshot.description.server(directory.parts().nth(1)?)?;
         let installed = record.installed.as_ref();
-        rows.entry(server).or_default().push(ProgramRow {
+        let row = ProgramRow {
             name: directory.name().to_owned(),
             path: directory.clone(),
             state: shown_state(record.state, &ItemDir(directory).record(), touched),
             version: installed.and_then(|installed| Some(installed.version.as_ref()?.to_string())),
-        });
-    }
-    rows
+        };
+        Some((server, row))
+    })
 }
 
 /// Returns the files on a server; `copied` are the managed ones.
 fn files(snapshot: &Snapshot, copied: &BTreeSet<CaseFolded>, server: ServerId) -> Vec<ServerFile> {
     let directory = snapshot.description.files_directory(server);
     let found = snapshot.below(&directory);
-    let files = found.filter(|found| found.kind != FileKind::Directory);
-    let files = files.map(|found| ServerFile {
-        path: found.path.clone(),
-        managed: copied.contains(&found.path.case_folded()),
-    });
-    files.collect()
+    found
+        .filter(|found| found.kind != FileKind::Directory)
+        .map(|found| ServerFile {
+            path: found.path.clone(),
+            managed: copied.contains(&found.path.case_folded()),
+        })
+        .collect()
 }
 
 /// Prints every server with everything on it.
@@ -161,13 +160,15 @@ pub(super) fn print(site: &Description, servers: &[ServerTree<'_>], tree: &Tree)
 impl ServerTree<'_> {
     fn print(&self, site: &Description) {
         let name = styled(BOLD, Escaped(self.name));
-        let roles = match self.roles.is_empty() {
-            true => "no role".to_owned(),
-            false => self.roles.join(", "),
+        let roles = if self.roles.is_empty() {
+            "no role".to_owned()
+        } else {
+            self.roles.join(", ")
         };
-        let offline = match self.offline {
-            true => format!(", {}", styled(WARN, "offline")),
-            false => String::new(),
+        let offline = if self.offline {
+            format!(", {}", styled(WARN, "offline"))
+        } else {
+            String::new()
         };
         let platform = Escaped(self.platform);
         out::line(format_args!(
@@ -205,9 +206,10 @@ impl ServerFile {
             .map(|server| site.files_directory(server));
         let depth = directory.map_or(0, |directory| directory.parts().count());
         let below: Vec<&str> = self.path.parts().skip(depth).collect();
-        let unmanaged = match self.managed {
-            true => String::new(),
-            false => styled(DIM, "unmanaged"),
+        let unmanaged = if self.managed {
+            String::new()
+        } else {
+            styled(DIM, "unmanaged")
         };
         print_row(6, &below.join("/"), &unmanaged);
     }
@@ -215,14 +217,8 @@ impl ServerFile {
 
 impl ServiceRow<'_> {
     fn print(&self) {
-        let running = match self.running {
-            true => "running",
-            false => "stopped",
-        };
-        let enabled = match self.enabled {
-            true => "enabled",
-            false => "disabled",
-        };
+        let running = if self.running { "running" } else { "stopped" };
+        let enabled = if self.enabled { "enabled" } else { "disabled" };
         print_row(6, self.name, &format!("{running}, {enabled}"));
     }
 }

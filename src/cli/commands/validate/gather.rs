@@ -220,8 +220,12 @@ impl Gathered {
         subject: &str,
         option: &str,
     ) -> Result<(), Failure> {
-        let kinds = self.documents.iter().map(|document| document.kind);
-        let manifests = kinds.filter(|kind| *kind == DocumentKind::Manifest).count();
+        let manifests = self
+            .documents
+            .iter()
+            .map(|document| document.kind)
+            .filter(|kind| *kind == DocumentKind::Manifest)
+            .count();
         if manifests <= 1 {
             return Ok(());
         }

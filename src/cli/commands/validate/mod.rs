@@ -23,8 +23,8 @@ use crate::document::{Code, RenderOptions};
 use crate::names::Escaped;
 use crate::payload::Payload;
 use crate::validation::{
-    Article, FindingCounts, FindingSelector, LintLevel, LintLevels, ManifestSignatures,
-    UnreadableFile, Validation, ValidationContext,
+    Article, FindingSelector, LintLevel, LintLevels, ManifestSignatures, UnreadableFile,
+    Validation, ValidationContext,
 };
 
 use gather::Gathered;
@@ -73,14 +73,19 @@ pub(super) fn validate(args: &ValidateArgs) -> anyhow::Result<Exit> {
         article: article.as_ref(),
         signatures: signatures.as_ref(),
     };
-    let corrections = match args.fix {
-        true => fix::fix(&mut gathered, described.as_ref(), &levels)?,
-        false => Vec::new(),
+    let corrections = if args.fix {
+        fix::fix(&mut gathered, described.as_ref(), &levels)?
+    } else {
+        Vec::new()
     };
     let can_fix = !args.fix && !gathered.read_standard_input;
-    let documents = std::mem::take(&mut gathered.documents).into_iter();
-    let documents = documents.map(|document| (document.source, document.kind));
-    let mut validation = Validation::of(documents.collect(), &against);
+    let mut validation = Validation::of(
+        std::mem::take(&mut gathered.documents)
+            .into_iter()
+            .map(|document| (document.source, document.kind))
+            .collect(),
+        &against,
+    );
     validation.corrections = corrections;
     validation.apply_levels(&levels);
     let exit = add_failures(&mut validation, gathered);
@@ -104,8 +109,9 @@ fn directory_of_names(format: ReportFormat) -> Option<PathBuf> {
 
 /// Checks the path of the report, which must not be a file that the command reads.
 fn output_file(args: &ValidateArgs, gathered: &Gathered) -> Result<Option<OutputFile>, Failure> {
-    let inputs = [&args.payload, &args.article, &args.signers];
-    let inputs = inputs.into_iter().flatten();
+    let inputs = [&args.payload, &args.article, &args.signers]
+        .into_iter()
+        .flatten();
     let mut reads: Vec<&Path> = gathered
         .seen
         .iter()
@@ -148,10 +154,7 @@ fn report_unread(gathered: &Gathered) {
     if let [first, others @ ..] = gathered.links.as_slice() {
         let more = match others.len() {
             0 => "was not read: links are not followed".to_owned(),
-            more => format!(
-                "and {} were not read",
-                count(more, "other link", "other links")
-            ),
+            more => format!("and {} were not read", count(more, "other link")),
         };
         out::warn(format_args!(
             "the symbolic link `{first}` {more}; name its target, if that is a document"
@@ -161,7 +164,7 @@ fn report_unread(gathered: &Gathered) {
         out::fail(failure, None);
     }
     if gathered.failures.len() > LISTED {
-        let paths = count(gathered.failures.len() - LISTED, "path", "paths");
+        let paths = count(gathered.failures.len() - LISTED, "path");
         out::warn(format_args!("{paths} could not be read either"));
     }
 }
@@ -255,18 +258,9 @@ fn fixable(validation: &Validation) -> String {
 
 /// Describes the result in one line, and where to read on.
 fn summary(validation: &Validation) -> String {
-    let FindingCounts {
-        errors,
-        warnings,
-        notes,
-    } = validation.counts();
-    let mut line = format!(
-        "{}: {}, {}, {}",
-        count(validation.documents.len(), "file", "files"),
-        count(errors, "error", "errors"),
-        count(warnings, "warning", "warnings"),
-        count(notes, "note", "notes")
-    );
+    let files = count(validation.documents.len(), "file");
+    let counts = findings::describe_counts(validation.counts());
+    let mut line = format!("{files}: {counts}");
     let allowed = validation.allowed();
     if allowed > 0 {
         line.push_str(&format!("; {} allowed by comments", number(allowed as u64)));
@@ -276,11 +270,11 @@ fn summary(validation: &Validation) -> String {
         line.push_str(&format!("; {corrections} fixed"));
     }
     if !validation.unread.is_empty() {
-        let paths = count(validation.unread.len(), "path", "paths");
+        let paths = count(validation.unread.len(), "path");
         line.push_str(&format!("; {paths} could not be used"));
     }
     if let [first, rest @ ..] = validation.passed_over.as_slice() {
-        let others = count(rest.len() + 1, "other TOML file", "other TOML files");
+        let others = count(rest.len() + 1, "other TOML file");
         let more = if rest.is_empty() { "" } else { " and so on" };
         let first = Escaped(first);
         line.push_str(&format!(

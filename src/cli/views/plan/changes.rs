@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::words::{console_state, describe_state, rollup_list};
+use super::words::{UNKNOWN, describe_state, net_state, rollup_list};
 use crate::cli::terminal::out::{count, on_servers, size};
-use crate::cli::views::summary::counted_items;
+use crate::cli::views::summary::counted;
 use crate::names::RelPath;
 use crate::plan::{Operation, OperationKind, Plan, TargetState};
-
-/// State after the run in a plan without a payload.
-const UNKNOWN: &str = "unknown without a payload";
 
 /// Change that several targets share.
 pub(crate) struct ChangeRow {
@@ -73,20 +70,12 @@ pub(crate) fn changes(plan: &Plan) -> Vec<ChangeRow> {
 fn item_rows(items: Vec<NetChange<'_>>) -> Vec<ChangeRow> {
     let mut same: BTreeMap<(String, String), Vec<&Operation>> = BTreeMap::new();
     for (first, last) in items {
-        let versions = (item_state(&first.before), item_state(&last.after));
+        let versions = (net_state(&first.before), net_state(&last.after));
         same.entry(versions).or_default().push(last);
     }
-    let rows = same.into_iter();
-    rows.map(|((before, after), items)| ChangeRow::new(counted_items(&items), before, after))
+    same.into_iter()
+        .map(|((before, after), items)| ChangeRow::new(counted(&items, "item"), before, after))
         .collect()
-}
-
-fn item_state(state: &TargetState) -> String {
-    match state {
-        TargetState::Item { state, version, .. } => console_state(*state, version.as_ref()),
-        TargetState::Unknown => UNKNOWN.to_owned(),
-        _ => "not installed".to_owned(),
-    }
 }
 
 /// Returns a row for the files that are replaced, one for new ones and one for removed ones.
@@ -103,12 +92,13 @@ fn file_rows(files: &[NetChange<'_>]) -> Vec<ChangeRow> {
         None => size(bytes),
         Some(word) => word.to_owned(),
     };
-    let rows = kinds.into_iter();
-    rows.map(|((before, after), (files, old, new))| {
-        let (before, after) = (describe(before, old), describe(after, new));
-        ChangeRow::new(count(files, "file", "files"), before, after)
-    })
-    .collect()
+    kinds
+        .into_iter()
+        .map(|((before, after), (files, old, new))| {
+            let (before, after) = (describe(before, old), describe(after, new));
+            ChangeRow::new(count(files, "file"), before, after)
+        })
+        .collect()
 }
 
 /// Returns the size of a file, or the word for a file that has none.
@@ -127,11 +117,11 @@ fn other_rows(others: &[NetChange<'_>]) -> Vec<ChangeRow> {
         .partition(|(_, last)| last.kind == OperationKind::Accept);
     let mut rows = Vec::new();
     if !procedures.is_empty() {
-        let what = count(procedures.len(), "procedure", "procedures");
+        let what = count(procedures.len(), "procedure");
         rows.push(ChangeRow::new(what, "", "run"));
     }
     if !records.is_empty() {
-        let what = count(records.len(), "record", "records");
+        let what = count(records.len(), "record");
         rows.push(ChangeRow::new(what, "", "as found"));
     }
     rows
@@ -148,9 +138,9 @@ fn service_rows(services: Vec<NetChange<'_>>) -> Vec<ChangeRow> {
         let key = (first.target.as_str(), before, after);
         same.entry(key).or_default().extend(last.server.as_deref());
     }
-    let rows = same.into_iter();
-    rows.map(|((service, before, after), servers)| {
-        ChangeRow::new(on_servers(service, servers), before, after)
-    })
-    .collect()
+    same.into_iter()
+        .map(|((service, before, after), servers)| {
+            ChangeRow::new(on_servers(service, servers), before, after)
+        })
+        .collect()
 }

@@ -11,7 +11,7 @@ use super::verdict::verdict;
 use super::view::{PlanView, describe_manual_step};
 use super::words::{NOT_POSSIBLE, POINT_OF_NO_RETURN, WITHOUT_CONSOLE, describe_state};
 use super::{Rehearsal, Showing};
-use crate::cli::terminal::out::{count, size};
+use crate::cli::terminal::out::{count_of, size};
 use crate::cli::views::escapers::{css_string, sentence, with_code};
 use crate::cli::views::verdict::Verdict;
 use crate::plan::Plan;

@@ -44,13 +44,12 @@ pub(crate) fn show(
     exit: Exit,
     output: Option<&OutputFile>,
 ) -> Result<(), Failure> {
-    let width = out::width();
     let document = match view.format {
         OutputFormat::Json => json::printed(plan, showing, exit),
         OutputFormat::Markdown => markdown::text(plan, showing),
         OutputFormat::Html => html::page(plan, showing),
-        OutputFormat::Text if view.tree => tree::text(plan, width),
-        OutputFormat::Text if view.undo => text::rollback(plan, width),
+        OutputFormat::Text if view.tree => tree::text(plan),
+        OutputFormat::Text if view.undo => text::rollback(plan),
         OutputFormat::Text => {
             let reasons = if view.why {
                 Reasons::Shown
@@ -58,12 +57,12 @@ pub(crate) fn show(
                 Reasons::chosen()
             };
             let rehearsal = showing.rehearsal.as_ref().map(Rehearsal::describe);
-            let text = text(plan, width, reasons);
+            let text = text(plan, reasons);
             match rehearsal {
                 None => text,
                 Some(rehearsal) => {
                     let rehearsal = format!("rehearsed: {}", Escaped(&rehearsal));
-                    format!("{text}\n{}", out::wrapped(&rehearsal, width, "  "))
+                    format!("{text}\n{}", out::wrapped(&rehearsal, out::width(), "  "))
                 }
             }
         }

@@ -8,6 +8,8 @@ use crate::plan::{DependencyOutage, Outage, Plan};
 
 /// Largest number of targets of a group that are named; the operations name all.
 const NAMED: usize = 12;
+/// Largest number of them that are named in a line of text.
+const FEW: usize = 5;
 
 /// Kind of an outage.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,8 +59,13 @@ impl<'p> PlanView<'p> {
     /// them.
     pub(super) fn waits(&self, outage: &OutageView<'_>) -> Vec<&'p str> {
         let to = outage.to.unwrap_or(self.plan.steps.len());
-        let between = self.plan.steps.get(outage.from..to).unwrap_or_default();
-        let manual = between.iter().filter(|step| step.manual.is_some());
+        let manual = self
+            .plan
+            .steps
+            .get(outage.from..to)
+            .unwrap_or_default()
+            .iter()
+            .filter(|step| step.manual.is_some());
         manual.map(|step| step.id.as_str()).collect()
     }
 
@@ -103,13 +110,24 @@ impl<'p> OutageGroup<'p> {
         groups
     }
 
+    /// Describes the targets with their servers; the steps name those that are only counted.
+    pub(super) fn subject(&self) -> String {
+        let targets = match self.targets.len() {
+            ..=FEW => self.targets.join(", "),
+            _ => self.what(),
+        };
+        on_servers(&targets, self.first.others.iter().copied())
+    }
+
     /// Counts the targets.
     pub(super) fn what(&self) -> String {
-        let [one, many] = match self.first.kind {
-            OutageKind::Service => ["service", "services"],
-            _ => ["item", "items"],
-        };
-        count(self.targets.len(), one, many)
+        count(
+            self.targets.len(),
+            match self.first.kind {
+                OutageKind::Service => "service",
+                _ => "item",
+            },
+        )
     }
 
     /// Names the targets.
@@ -153,8 +171,11 @@ impl<'p> OutageGroup<'p> {
 /// Counts the items and services of these outages.
 pub(crate) fn count_unavailable(outages: &[Outage<'_>]) -> String {
     let targets = |is_service: bool| -> BTreeSet<&str> {
-        let outages = outages.iter().filter(|one| one.service == is_service);
-        outages.map(|outage| outage.target).collect()
+        outages
+            .iter()
+            .filter(|one| one.service == is_service)
+            .map(|outage| outage.target)
+            .collect()
     };
     unavailable_count(&targets(false), &targets(true))
 }
@@ -212,14 +233,6 @@ pub(super) fn describe_permanent(plan: &Plan, outage: &OutageView<'_>) -> Option
     ))
 }
 
-/// Returns the items and the services among outages.
-pub(super) fn items_and_services<'p>(outages: &[OutageView<'p>]) -> [BTreeSet<&'p str>; 2] {
-    [OutageKind::Item, OutageKind::Service].map(|kind| {
-        let outages = outages.iter().filter(|outage| outage.kind == kind);
-        outages.map(|outage| outage.target).collect()
-    })
-}
-
 /// Counts what the run of a plan makes unavailable.
 pub(crate) fn planned_unavailable(plan: &Plan) -> String {
     count_unavailable(&plan.outages())
@@ -227,16 +240,11 @@ pub(crate) fn planned_unavailable(plan: &Plan) -> String {
 
 /// Counts items and services that are unavailable: `18 items and 1 service`.
 pub(crate) fn unavailable_count<T>(items: &BTreeSet<T>, services: &BTreeSet<T>) -> String {
-    let counted = [
-        (items.len(), "item", "items"),
-        (services.len(), "service", "services"),
-    ];
-    let counted = counted.into_iter().filter(|(number, ..)| *number > 0);
-    let counted: Vec<String> = counted
-        .map(|(number, one, many)| count(number, one, many))
-        .collect();
-    match counted.as_slice() {
-        [] => "nothing".to_owned(),
-        counted => counted.join(" and "),
+    let (items, services) = (items.len(), services.len());
+    match (count(items, "item"), count(services, "service")) {
+        _ if items + services == 0 => "nothing".to_owned(),
+        (items, _) if services == 0 => items,
+        (_, services) if items == 0 => services,
+        (items, services) => format!("{items} and {services}"),
     }
 }

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use super::outages::{items_and_services, unavailable_count};
+use super::outages::planned_unavailable;
 use super::view::PlanView;
-use crate::cli::terminal::out::{count, wrapped};
-use crate::names::Escaped;
+use crate::cli::terminal::out::count;
+use crate::cli::views::page::TextPage;
 use crate::plan::Plan;
 
 /// Returns the lines to read last before a plan is confirmed.
-pub(crate) fn prompt_summary(plan: &Plan, width: usize) -> Vec<String> {
+pub(crate) fn prompt_summary(plan: &Plan) -> String {
     let view = PlanView::of(plan);
     let servers: BTreeSet<&str> = plan
         .operations()
@@ -18,41 +18,28 @@ pub(crate) fn prompt_summary(plan: &Plan, width: usize) -> Vec<String> {
         .collect();
     let on = match servers.len() {
         0 => String::new(),
-        servers => format!(", on {}", count(servers, "server", "servers")),
+        servers => format!(", on {}", count(servers, "server")),
     };
-    let mut lines = vec![
-        String::new(),
-        format!("changes: {}{on}", view.size),
-        format!("outage: {}", outage(&view)),
-        format!("undo: {}", view.undo.summary),
-    ];
+    let mut page = TextPage::new();
+    page.wrap("\n", &format!("changes: {}{on}", view.size), 2);
+    page.wrap(
+        "",
+        &format!("unavailable during the run: {}", outage(&view)),
+        2,
+    );
+    page.wrap("", &format!("undo: {}", view.undo.summary), 2);
     for point in &view.undo.points {
-        lines.push(format!("point of no return: {point}"));
+        page.wrap("", &format!("point of no return: {point}"), 2);
     }
-    for line in &mut lines {
-        *line = wrapped(&Escaped(line).to_string(), width, "  ");
-    }
-    lines
+    page.text()
 }
 
 /// Counts what is unavailable during the run, and names the steps that last as long as a person
 /// takes.
 fn outage(view: &PlanView<'_>) -> String {
-    let [items, services] = items_and_services(&view.outages);
-    if items.is_empty() && services.is_empty() {
-        return "nothing becomes unavailable".to_owned();
-    }
-    let are = if items.len() + services.len() == 1 {
-        "is"
-    } else {
-        "are"
-    };
-    let unavailable = unavailable_count(&items, &services);
-    let mut text = format!("{unavailable} {are} unavailable during the run");
-    let mut waits: BTreeSet<&str> = BTreeSet::new();
-    for outage in &view.outages {
-        waits.extend(view.waits(outage));
-    }
+    let mut text = planned_unavailable(view.plan);
+    let waits = view.outages.iter().flat_map(|outage| view.waits(outage));
+    let waits: BTreeSet<&str> = waits.collect();
     if !waits.is_empty() {
         let waits = Vec::from_iter(waits).join("`, `");
         text.push_str(&format!(", as long as a person takes for step `{waits}`"));

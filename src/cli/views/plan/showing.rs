@@ -5,6 +5,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::cli::terminal::out::preceded;
 use crate::cli::views::report::{format_duration, format_time};
 use crate::deployment::lock::{host, user};
 use crate::plan::Plan;
@@ -79,7 +80,7 @@ impl Rehearsal {
         };
         let staged = self.staged_us.map(format_duration);
         let staged = staged.map(|staged| format!(", after {staged} of staging"));
-        let on = self.host.as_deref().map(|host| format!(" on {host}"));
+        let on = preceded(" on ", self.host.as_deref());
         let by_hand = match self.manual_steps {
             0 => "",
             _ => "; manual steps were not done, and took no time",
@@ -88,7 +89,7 @@ impl Rehearsal {
             "{unavailable}{}, in the rehearsal of {}{} ({} in {}){by_hand}",
             staged.unwrap_or_default(),
             format_time(&self.at),
-            on.unwrap_or_default(),
+            on,
             self.run,
             self.deployment
         )

@@ -3,8 +3,8 @@
 use super::Showing;
 use super::view::PlanView;
 use crate::cli::terminal::out::count;
+use crate::cli::views::steps::with_title;
 use crate::cli::views::verdict::{Tone, Verdict};
-use crate::names::same_name;
 
 /// Returns the verdict on a plan, as far as the command that shows it knows it.
 pub(super) fn verdict(view: &PlanView<'_>, showing: &Showing) -> Verdict {
@@ -15,7 +15,7 @@ pub(super) fn verdict(view: &PlanView<'_>, showing: &Showing) -> Verdict {
     all.extend(points(view));
     let to_consider = match all.len() {
         0 => "nothing to consider first".to_owned(),
-        points => format!("{} to consider first", count(points, "point", "points")),
+        points => format!("{} to consider first", count(points, "point")),
     };
     let headline = match &showing.refused {
         _ if view.plan.digest.is_none() => {
@@ -46,36 +46,23 @@ fn points(view: &PlanView<'_>) -> Vec<String> {
             "Not checked, to be confirmed by you (`--confirm {id}`): {question}"
         ));
     }
-    points.extend(
-        view.undo
-            .points
-            .iter()
-            .map(|point| format!("Point of no return: {point}")),
-    );
-    points.extend(
-        view.permanent_outages
-            .iter()
-            .map(|outage| format!("Permanent: {outage}")),
-    );
-    points.extend(
-        view.warnings
-            .iter()
-            .map(|warning| format!("Warning: {warning}")),
-    );
-    points.extend(view.scope.iter().map(|line| format!("Scope: {line}")));
+    for (label, texts) in [
+        ("Point of no return", &view.undo.points),
+        ("Permanent", &view.permanent_outages),
+        ("Warning", &view.warnings),
+        ("Scope", &view.scope),
+    ] {
+        points.extend(texts.iter().map(|text| format!("{label}: {text}")));
+    }
     for step in &plan.steps {
         let Some(manual) = &step.manual else { continue };
-        let title = match same_name(&step.title, &step.id) {
-            true => String::new(),
-            false => format!(": {}", step.title),
-        };
         let on = match manual.servers.as_slice() {
             [] => String::new(),
             servers => format!(", on {}", servers.join(", ")),
         };
         let optional = if manual.optional { ", optional" } else { "" };
-        let id = &step.id;
-        points.push(format!("By hand{optional}: step {id}{title}{on}"));
+        let step = with_title(&step.id, &step.title);
+        points.push(format!("By hand{optional}: step {step}{on}"));
     }
     if !view.new_items.is_empty() {
         points.push(format!(

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::outages::{OutageView, dependency_outages, describe_permanent, outages};
 use super::words::{
     OperationGroup, Reversibility, console_state, describe_size, documented_effects,
-    group_operations, plan_title, role_outage_lines, rollup_list, scope_lines, warnings,
+    group_operations, net_state, plan_title, role_outage_lines, rollup_list, scope_lines, warnings,
 };
-use crate::cli::terminal::out::{count, number, on_servers};
+use crate::cli::terminal::out::{count, list, number, on_servers};
+use crate::cli::views::steps::with_title;
 use crate::deployment::records::State;
 use crate::names::{Digest, RelPath};
 use crate::plan::{
@@ -163,9 +164,10 @@ impl<'p> PlanView<'p> {
 
     /// Returns the steps that have a column in the picture of the outages; none if they are too many.
     pub(super) fn cell_steps(&self) -> &[StepView<'p>] {
-        match self.steps.len() > MOST_COLUMNS {
-            true => &[],
-            false => &self.steps,
+        if self.steps.len() > MOST_COLUMNS {
+            &[]
+        } else {
+            &self.steps
         }
     }
 
@@ -174,7 +176,7 @@ impl<'p> PlanView<'p> {
         match self.plan.outage_behind {
             0 => None,
             behind => {
-                let instances = count(behind, "instance", "instances");
+                let instances = count(behind, "instance");
                 Some(format!("and {instances} through these"))
             }
         }
@@ -201,9 +203,10 @@ impl InstanceView<'_> {
 
 /// Describes how the run handles a manual step.
 pub(super) fn describe_manual_step(manual: &ManualStep) -> &'static str {
-    match manual.optional {
-        true => "optional, skipped without a terminal",
-        false => "the run waits here",
+    if manual.optional {
+        "optional, skipped without a terminal"
+    } else {
+        "the run waits here"
     }
 }
 
@@ -222,8 +225,10 @@ fn restarts_after_undo(plan: &Plan) -> Vec<String> {
     let mut restarts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for operation in plan.operations() {
         if let TargetState::Service { .. } = operation.after {
-            let servers = restarts.entry(&operation.target).or_default();
-            servers.extend(operation.server.as_deref());
+            restarts
+                .entry(&operation.target)
+                .or_default()
+                .extend(operation.server.as_deref());
         }
     }
     restarts
@@ -252,11 +257,7 @@ fn steps(plan: &Plan) -> Vec<StepView<'_>> {
             step,
             server: at_server(&plan.steps, at),
             facts: facts(step),
-            heading: if step.title == step.id {
-                format!("{number}. {}", step.id)
-            } else {
-                format!("{number}. {}: {}", step.id, step.title)
-            },
+            heading: format!("{number}. {}", with_title(&step.id, &step.title)),
             operations: groups
                 .map(|group| OperationRow {
                     is_new: new.contains(&group.first.at),
@@ -280,9 +281,10 @@ fn at_server(steps: &[PlannedStep], at: usize) -> Option<String> {
     if before == Some(within) {
         return None;
     }
-    let title = match within.title == within.step {
-        true => String::new(),
-        false => format!(": {}", within.title),
+    let title = if within.title == within.step {
+        String::new()
+    } else {
+        format!(": {}", within.title)
     };
     Some(format!("{} on {}{title}", within.step, within.server))
 }
@@ -323,8 +325,8 @@ fn unchanged(step: &PlannedStep) -> Vec<(String, &str)> {
     step.nothing
         .chunk_by(|one, next| one.why == next.why)
         .map(|same| {
-            let targets: Vec<&str> = same.iter().map(|one| one.target.as_str()).collect();
-            (targets.join(", "), same[0].why.as_str())
+            let targets = list(same.iter().map(|one| &one.target));
+            (targets, same[0].why.as_str())
         })
         .collect()
 }
@@ -376,10 +378,14 @@ fn console(plan: &Plan) -> Vec<ConsoleGroupView<'_>> {
                 let operations = queued.remove(&instance.at).unwrap_or_default();
                 let instance = instance_view(instance, operations);
                 let InstanceView { before, after, .. } = &instance;
-                let marks = view.before.entry(before.clone()).or_default();
-                marks.push(instance.mark(before, "old"));
-                let marks = view.after.entry(after.clone()).or_default();
-                marks.push(instance.mark(after, "new"));
+                view.before
+                    .entry(before.clone())
+                    .or_default()
+                    .push(instance.mark(before, "old"));
+                view.after
+                    .entry(after.clone())
+                    .or_default()
+                    .push(instance.mark(after, "new"));
                 instances.push(instance);
             }
             view.items.push((&item.name, instances));
@@ -396,10 +402,7 @@ fn instance_view<'p>(
     let before = console_state(instance.state, instance.version.as_ref());
     let after = match operations.last().map(|last| &last.after) {
         None => before.clone(),
-        Some(TargetState::Item { state, version, .. }) => console_state(*state, version.as_ref()),
-        Some(TargetState::Procedure { state, .. }) => state.as_str().to_owned(),
-        Some(TargetState::Unknown) => "unknown".to_owned(),
-        Some(_) => String::new(),
+        Some(after) => net_state(after),
     };
     InstanceView {
         server: instance.server.as_deref(),

@@ -3,8 +3,9 @@
 //! They are not escaped: each form does that where it writes them.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
-use crate::cli::terminal::out::{count, number, on_servers, size as bytes};
+use crate::cli::terminal::out::{count, list, number, on_servers, size as bytes};
 use crate::deployment::records::State;
 use crate::manifest::ComputerRestart;
 use crate::names::{Digest, Kb, RelPath, Version};
@@ -12,6 +13,9 @@ use crate::plan::{Operation, OperationKind, Plan, PlannedRollup, Subject, Swap, 
 
 /// Number of unmanaged entries from which a plan warns of them.
 const MANY_UNMANAGED: usize = 1_000;
+
+/// State after the run in a plan without a payload.
+pub(super) const UNKNOWN: &str = "unknown without a payload";
 
 /// Undo of a manual step that has none.
 pub(super) const NOT_POSSIBLE: &str =
@@ -78,9 +82,11 @@ pub(super) fn warnings(plan: &Plan) -> Vec<String> {
 
 /// Describes how many servers of each role with several are unavailable at once.
 pub(super) fn role_outage_lines(plan: &Plan) -> Vec<String> {
-    let several = plan.role_outages.iter().filter(|role| role.servers > 1);
-    let lines = several.map(|role| format!("{}: {} of {}", role.role, role.at_once, role.servers));
-    lines.collect()
+    plan.role_outages
+        .iter()
+        .filter(|role| role.servers > 1)
+        .map(|role| format!("{}: {} of {}", role.role, role.at_once, role.servers))
+        .collect()
 }
 
 /// Describes the restart of computers and the changes of the registry that the article documents,
@@ -106,14 +112,13 @@ pub(crate) fn rollup_list(kbs: &[Kb]) -> String {
     if kbs.is_empty() {
         return "none".to_owned();
     }
-    let kbs: Vec<String> = kbs.iter().map(Kb::to_string).collect();
-    kbs.join(", ")
+    list(kbs)
 }
 
 /// Describes the size of the plan in one line.
 pub(super) fn describe_size(plan: &Plan) -> String {
-    let operations = count(plan.operations().count(), "operation", "operations");
-    let steps = count(plan.steps.len(), "step", "steps");
+    let operations = count(plan.operations().count(), "operation");
+    let steps = count(plan.steps.len(), "step");
     let size = format!("{operations} in {steps}");
     match plan.digest {
         Some(_) => format!("{size}; {} to stage", bytes(plan.new_bytes())),
@@ -162,40 +167,29 @@ impl Reversibility {
 }
 
 /// Describes what a rollback of procedures cannot restore; `None` without procedures.
-pub(crate) fn describe_elsewhere<'a>(
-    procedures: impl IntoIterator<Item = &'a str>,
+pub(crate) fn describe_elsewhere(
+    procedures: impl IntoIterator<Item = impl Display>,
 ) -> Option<String> {
-    restored_records(procedures, "can be restored")
+    restored_records(procedures, "can be")
 }
 
 /// Describes what a rollback of procedures has not restored; `None` without procedures.
-pub(crate) fn describe_left_elsewhere<'a>(
-    procedures: impl IntoIterator<Item = &'a str>,
+pub(crate) fn describe_left_elsewhere(
+    procedures: impl IntoIterator<Item = impl Display>,
 ) -> Option<String> {
-    let names: Vec<&str> = procedures.into_iter().collect();
-    let restored = match names.len() {
-        1 => "is restored",
-        _ => "are restored",
-    };
-    restored_records(names, restored)
+    restored_records(procedures, "are")
 }
 
-fn restored_records<'a>(
-    procedures: impl IntoIterator<Item = &'a str>,
-    restored: &str,
+fn restored_records(
+    procedures: impl IntoIterator<Item = impl Display>,
+    are: &str,
 ) -> Option<String> {
-    let names: Vec<&str> = procedures.into_iter().collect();
-    let (noun, record) = match names.len() {
-        0 => return None,
-        1 => ("procedure", "record"),
-        _ => ("procedures", "records"),
-    };
-    let names = names.join(", ");
-    let pronoun = if noun == "procedure" { "it" } else { "they" };
-    Some(format!(
-        "of the {noun} {names} the {record} {restored}; what {pronoun} changed elsewhere is \
-         not known to rollup"
-    ))
+    let names = list(procedures);
+    let sentence = format!(
+        "of procedures only the records {are} restored; what they changed elsewhere is not known \
+         to rollup: {names}"
+    );
+    (!names.is_empty()).then_some(sentence)
 }
 
 /// Describes the rollback of a plan without a point of no return.
@@ -207,10 +201,10 @@ fn can_be_rolled_back(plan: &Plan) -> String {
     let by_hand = plan
         .steps
         .iter()
-        .filter(|step| step.undo_by_hand().is_some());
-    let by_hand = by_hand.count();
+        .filter(|step| step.undo_by_hand().is_some())
+        .count();
     if by_hand > 0 {
-        let steps = count(by_hand, "step", "steps");
+        let steps = count(by_hand, "step");
         summary.push_str(&format!("; {steps} by hand"));
     }
     summary
@@ -345,7 +339,7 @@ fn brief_state(target: &TargetState) -> String {
 pub(crate) fn describe_state(target: &TargetState) -> String {
     match target {
         TargetState::Nothing => "nothing".to_owned(),
-        TargetState::Unknown => "unknown without a payload".to_owned(),
+        TargetState::Unknown => UNKNOWN.to_owned(),
         TargetState::Item {
             state,
             version,
@@ -379,6 +373,16 @@ pub(super) fn console_state(state: State, version: Option<&Version>) -> String {
     match version {
         Some(version) if state == State::Verified => version.to_string(),
         _ => state.as_str().to_owned(),
+    }
+}
+
+/// Describes the state of an item or a procedure before or after a run.
+pub(super) fn net_state(target: &TargetState) -> String {
+    match target {
+        TargetState::Item { state, version, .. } => console_state(*state, version.as_ref()),
+        TargetState::Procedure { state, .. } => state.as_str().to_owned(),
+        TargetState::Unknown => UNKNOWN.to_owned(),
+        _ => State::NotInstalled.as_str().to_owned(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::words::{
 };
 use crate::cli::terminal::out::{number, size};
 use crate::cli::views::restarts::describe_restart;
-use crate::cli::views::steps::describe_answer;
+use crate::cli::views::steps::{describe_answer, with_title};
 use crate::cli::views::verdict::Tone;
 use crate::events::{
     Attempt, DirectionChange, ManualWait, RunSummary, ServerTiming, StateComparison, StepTiming,
@@ -174,12 +174,12 @@ impl ComparisonView {
 
 /// Returns the messages of an attempt; the verdict has the failures of the newest one.
 fn messages(attempt: &Attempt, is_newest: bool) -> Vec<(Tone, String)> {
-    let turns = attempt
+    let mut messages: Vec<(Tone, String)> = attempt
         .turns
         .iter()
-        .map(|turn| describe_turn(turn, attempt));
-    let turns = turns.filter(|(tone, _)| !(is_newest && tone.is_bad()));
-    let mut messages: Vec<(Tone, String)> = turns.collect();
+        .map(|turn| describe_turn(turn, attempt))
+        .filter(|(tone, _)| !(is_newest && tone.is_bad()))
+        .collect();
     for restart in &attempt.restarts {
         let servers = restart.servers.iter().map(String::as_str);
         let restart = describe_restart(restart.service.as_deref(), servers);
@@ -316,10 +316,7 @@ fn parts(attempt: &Attempt, whole: &TimeSpan) -> Vec<TimeFigure> {
 impl StepRow {
     fn of(step: &StepTiming, start: u64) -> Self {
         let id = step.id.as_deref().unwrap_or("applied updates");
-        let mut name = id.to_owned();
-        if let Some(title) = step.title.as_ref().filter(|title| *title != id) {
-            name = format!("{id}: {title}");
-        }
+        let mut name = with_title(id, step.title.as_deref().unwrap_or(id));
         if step.direction == Direction::Back {
             name = format!("rollback: {name}");
         }

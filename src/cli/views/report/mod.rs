@@ -22,7 +22,6 @@ use crate::cli::envelope::Envelope;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, OutputFile};
-use crate::cli::terminal::out;
 use crate::cli::views::escapers::{css_string, sentence, with_code};
 use crate::deployment::tree::Tree;
 use crate::events::RunSummary;
@@ -43,7 +42,7 @@ pub(crate) fn show(
 ) -> Result<(), Failure> {
     let view = &ReportView::of(tree, summary, plan, writer.as_deref());
     let document = match format {
-        OutputFormat::Text => text::text(view, out::width()),
+        OutputFormat::Text => text::text(view),
         OutputFormat::Markdown => rendered(MarkdownReport { view }),
         OutputFormat::Html => rendered(ReportPage {
             view,

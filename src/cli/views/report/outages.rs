@@ -6,7 +6,6 @@ use super::timeline::{Axis, Bar};
 use super::words::{at_least, format_duration, format_moment};
 use crate::cli::terminal::out::number;
 use crate::events::{Attempt, TargetKind, TargetOutages};
-use crate::journal::Outcome;
 
 /// Number of outages that are shown one by one; more are summarized by server.
 const LISTED: usize = 6;
@@ -41,10 +40,10 @@ impl OutageTable {
     ) -> Self {
         let of_services = id == "services";
         let outages = attempt.outages.iter();
-        let rows = outages
+        let rows: Vec<OutageRow> = outages
             .filter(|outages| (outages.of == TargetKind::Service) == of_services)
-            .map(|outages| OutageRow::of(outages, attempt, axis));
-        let rows: Vec<OutageRow> = rows.collect();
+            .map(|outages| OutageRow::of(outages, attempt, axis))
+            .collect();
         let groups = if rows.len() > LISTED {
             grouped(&rows, id)
         } else {
@@ -86,7 +85,7 @@ impl OutageRow {
             _ => format!("{}{}", at_least(attempt), format_duration(outages.total_us)),
         };
         let note = match (outages.since_us, outages.spans.len()) {
-            (Some(_), _) => describe_ongoing(outages.of, attempt).to_owned(),
+            (Some(_), _) => describe_ongoing(outages.of, attempt),
             (None, 0 | 1) => String::new(),
             (None, times) => format!("unavailable {times} times"),
         };
@@ -100,15 +99,16 @@ impl OutageRow {
     }
 }
 
-/// Describes the state of a target that is not available again.
-fn describe_ongoing(kind: TargetKind, attempt: &Attempt) -> &'static str {
-    match (kind, attempt.outcome) {
-        (TargetKind::Service, None) => "stopped, not started yet",
-        (TargetKind::Service, Some(Outcome::Undone)) => "stopped; restart required",
-        (TargetKind::Service, Some(_)) => "stopped, not started again",
-        (_, None) => "removed, not restored yet",
-        (_, Some(_)) if attempt.partial => "removed; may be restored, as swaps are unrecorded",
-        (_, Some(_)) => "removed, not restored",
+/// Describes the state of a target that is not available again, as far as the swaps are recorded.
+fn describe_ongoing(kind: TargetKind, attempt: &Attempt) -> String {
+    let state = match kind {
+        TargetKind::Service => "stopped, not started again",
+        _ => "removed, not restored",
+    };
+    if attempt.partial {
+        format!("{state}, as far as swaps are recorded")
+    } else {
+        state.to_owned()
     }
 }
 

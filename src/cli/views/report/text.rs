@@ -1,212 +1,185 @@
 //! A report as text.
 
-use std::iter;
+use anstyle::Style;
 
 use super::attempt::AttemptView;
-use super::outages::{OutageRow, OutageTable};
+use super::outages::OutageRow;
 use super::view::{CommandView, ReportView};
-use crate::cli::terminal::out::{BAD, BOLD, GOOD, WARN, styled, wrapped};
+use crate::cli::table::{TableRow, table};
+use crate::cli::terminal::out::{BAD, GOOD, WARN, preceded, styled};
+use crate::cli::views::page::TextPage;
 use crate::cli::views::verdict::Tone;
 use crate::names::Escaped;
 
 /// Column in which the facts about the run begin.
 const INDENT: usize = 13;
-/// Width below which numbers are in lines of their own.
+/// Width below which the notes on a time are in lines of their own.
 const NARROW: usize = 70;
 /// Column in which the notes on a time begin.
 const NOTES: usize = 38;
-/// Column in which the names of steps begin.
-const STEPS: usize = 46;
 
-/// Formats the report line by line, no wider than `width` as far as words allow it.
-pub(super) fn text(view: &ReportView, width: usize) -> String {
-    let mut report = TextReport {
-        lines: Vec::new(),
-        width,
-    };
-    report.head(view);
-    for attempt in &view.attempts {
-        report.attempt(attempt);
+/// Formats the report line by line.
+pub(super) fn text(view: &ReportView) -> String {
+    let mut page = TextPage::new();
+    head(&mut page, view);
+    for one in &view.attempts {
+        attempt(&mut page, one);
     }
-    report.section("commands", &view.commands, TextReport::command);
-    report.section("missing from this report", &view.missing, |report, text| {
-        report.wrap("  - ", text, 4);
+    section(&mut page, "commands", &view.commands, command);
+    let title = "missing from this report";
+    section(&mut page, title, &view.missing, |page, text| {
+        page.wrap("  - ", text, 4);
     });
-    report.lines.push(String::new());
-    report.wrap("  ", &format!("events in {}", view.events), 2);
-    report.lines.join("\n")
+    page.gap();
+    page.wrap("  ", &format!("events in {}", view.events), 2);
+    page.text()
 }
 
-struct TextReport {
-    lines: Vec<String>,
-    width: usize,
+/// Adds a heading and a line for each row, if there are any.
+fn section<T>(page: &mut TextPage, title: &str, rows: &[T], line: impl Fn(&mut TextPage, &T)) {
+    if rows.is_empty() {
+        return;
+    }
+    page.gap();
+    page.heading(title, 2);
+    for row in rows {
+        line(page, row);
+    }
 }
 
-impl TextReport {
-    fn heading(&mut self, text: &str) {
-        self.lines.push(String::new());
-        let text = wrapped(&Escaped(text).to_string(), self.width, "  ");
-        self.lines.push(styled(BOLD, text));
-    }
+fn toned(page: &mut TextPage, tone: Tone, text: &str) {
+    let word = match tone {
+        Tone::Good => "ok",
+        Tone::Warn => "note",
+        Tone::Bad => "failed",
+    };
+    let label = format!("  {}: ", styled(style(tone), word));
+    page.wrap(&label, text, word.len() + 4);
+}
 
-    /// Adds a text after a label; its further lines are indented.
-    fn wrap(&mut self, label: &str, text: &str, indent: usize) {
-        let text = wrapped(&Escaped(text).to_string(), self.width, &" ".repeat(indent));
-        self.lines.push(format!("{label}{text}"));
+fn head(page: &mut TextPage, view: &ReportView) {
+    page.heading(&view.title, 2);
+    page.styled(style(view.verdict.tone), &view.verdict.headline, 2);
+    for point in &view.verdict.points {
+        page.wrap("- ", point, 2);
     }
-
-    /// Adds a heading and a line for each row, if there are any.
-    fn section<T>(&mut self, title: &str, rows: &[T], line: impl Fn(&mut Self, &T)) {
-        if rows.is_empty() {
-            return;
-        }
-        self.heading(title);
-        for row in rows {
-            line(self, row);
-        }
+    let run = format!("{}: {}{}", view.run, view.state, view.exit);
+    for (name, value) in [("run", run)].iter().chain(&view.facts) {
+        page.wrap(&format!("  {name:<11}"), value, INDENT);
     }
-
-    fn toned(&mut self, tone: Tone, text: &str) {
-        let word = match tone {
-            Tone::Good => "ok",
-            Tone::Warn => "note",
-            Tone::Bad => "failed",
-        };
-        let label = format!("  {}: ", styled(style(tone), word));
-        self.wrap(&label, text, word.len() + 4);
+    for next in &view.next {
+        let label = format!("  {} ", styled(WARN, "unfinished"));
+        page.wrap(&label, next, INDENT);
     }
+}
 
-    fn head(&mut self, view: &ReportView) {
-        let title = wrapped(&Escaped(&view.title).to_string(), self.width, "  ");
-        self.lines.push(styled(BOLD, title));
-        let headline = wrapped(
-            &Escaped(&view.verdict.headline).to_string(),
-            self.width,
-            "  ",
-        );
-        self.lines.push(styled(style(view.verdict.tone), headline));
-        for point in &view.verdict.points {
-            self.wrap("- ", point, 2);
-        }
-        let run = format!("{}: {}{}", view.run, view.state, view.exit);
-        self.wrap(&format!("  {:<11}", "run"), &run, INDENT);
-        for (name, value) in &view.facts {
-            self.wrap(&format!("  {name:<11}"), value, INDENT);
-        }
-        for next in &view.next {
-            let label = format!("  {} ", styled(WARN, "unfinished"));
-            self.wrap(&label, next, INDENT);
-        }
+fn attempt(page: &mut TextPage, attempt: &AttemptView) {
+    if !attempt.title.is_empty() {
+        page.gap();
+        page.heading(&attempt.title, 2);
     }
-
-    fn attempt(&mut self, attempt: &AttemptView) {
-        if !attempt.title.is_empty() {
-            self.heading(&attempt.title);
-        }
-        if let Some(compared) = &attempt.compared {
-            self.heading("compared");
-            self.toned(compared.tone, &compared.result);
+    section(
+        page,
+        "compared",
+        attempt.compared.as_slice(),
+        |page, compared| {
+            toned(page, compared.tone, &compared.result);
             for line in &compared.differs {
-                self.wrap("    ", line, 6);
+                page.wrap("    ", line, 6);
             }
             for (name, digest) in &compared.digests {
                 if let Some(digest) = digest {
-                    self.lines.push(format!("    {name:<8} {digest}"));
+                    page.add(format_args!("    {name:<8} {digest}"));
                 }
             }
+        },
+    );
+    section(page, "messages", &attempt.messages, |page, (tone, text)| {
+        toned(page, *tone, text);
+    });
+    section(page, "durations", &attempt.figures, |page, figure| {
+        let indent = if figure.part { "  " } else { "" };
+        let label = format!("{indent}{}", figure.label);
+        let label = format!("  {label:<20}{:>14}  ", figure.value);
+        if page.width < NARROW {
+            page.add(label);
+            page.wrap("      ", &figure.note, 6);
+        } else {
+            page.wrap(&label, &figure.note, NOTES);
         }
-        self.section("messages", &attempt.messages, |report, (tone, text)| {
-            report.toned(*tone, text);
-        });
-        self.section("durations", &attempt.figures, |report, figure| {
-            let indent = if figure.part { "  " } else { "" };
-            let label = format!("{indent}{}", figure.label);
-            let label = format!("  {label:<20}{:>14}", figure.value);
-            if report.width < NARROW {
-                report.lines.push(label);
-                report.wrap("      ", &figure.note, 6);
-            } else {
-                report.wrap(&format!("{label}  "), &figure.note, NOTES);
-            }
-        });
-        self.section("manual steps", &attempt.waits, |report, wait| {
-            let text = format!("{}: {}, waited {}", wait.step, wait.answer, wait.took);
-            report.wrap("  ", &text, 2);
-        });
-        for table in &attempt.outages {
-            self.outages(table);
-        }
-        let steps = attempt.steps.iter();
-        let rows: Vec<_> = steps
-            .map(|row| [&*row.from, &row.took, &row.sync, &row.operations, &row.name])
-            .collect();
-        let head = ["from", "took", "sync", "done", "step"];
-        self.table("steps, timed from the start of the commit", head, &rows);
-        let servers = attempt.servers.iter();
-        let rows: Vec<_> = servers
-            .map(|row| {
-                [
-                    &*row.from,
-                    &row.to,
-                    &row.renaming,
-                    &row.operations,
-                    &row.server,
-                ]
-            })
-            .collect();
-        let head = ["from", "to", "renames", "done", "server"];
-        self.table("servers, timed from the start of the commit", head, &rows);
+    });
+    section(page, "manual steps", &attempt.waits, |page, wait| {
+        let text = format!("{}: {}, waited {}", wait.step, wait.answer, wait.took);
+        page.wrap("  ", &text, 2);
+    });
+    for table in &attempt.outages {
+        section(
+            page,
+            &table.title.to_lowercase(),
+            &table.groups,
+            |page, row| {
+                page.wrap("  ", &describe_outage(row), 2);
+            },
+        );
     }
+    let steps = attempt.steps.iter();
+    let heads = ["from", "took", "sync", "done", "step"];
+    let rows = steps.map(|row| [&row.from, &row.took, &row.sync, &row.operations, &row.name]);
+    timed(page, "steps", heads, rows);
+    let servers = attempt.servers.iter();
+    let heads = ["from", "to", "renames", "done", "server"];
+    let rows = servers.map(|row| {
+        [
+            &row.from,
+            &row.to,
+            &row.renaming,
+            &row.operations,
+            &row.server,
+        ]
+    });
+    timed(page, "servers", heads, rows);
+}
 
-    fn outages(&mut self, table: &OutageTable) {
-        let lines: Vec<String> = table.groups.iter().map(describe_outage).collect();
-        self.section(&table.title.to_lowercase(), &lines, |report, line| {
-            report.wrap("  ", line, 2);
-        });
+/// Adds a table of times, if it has rows.
+fn timed<'v>(
+    page: &mut TextPage,
+    what: &str,
+    heads: [&str; 5],
+    rows: impl Iterator<Item = [&'v String; 5]>,
+) {
+    let rows: Vec<_> = rows
+        .map(|cells| TableRow {
+            cells: cells.map(|cell| Escaped(cell).to_string()),
+            styles: [Style::new(); 5],
+            below: Vec::new(),
+        })
+        .collect();
+    if rows.is_empty() {
+        return;
     }
-
-    /// Adds a table with four numbers and a name in each row.
-    fn table(&mut self, title: &str, head: [&str; 5], rows: &[[&str; 5]]) {
-        if rows.is_empty() {
-            return;
-        }
-        self.heading(title);
-        if self.width < NARROW {
-            for row in rows {
-                let [first, second, third, done, name] = row;
-                self.wrap("  ", name, 4);
-                let numbers = iter::zip(head, [first, second, third, done]);
-                let numbers = numbers.filter(|(_, number)| !number.is_empty());
-                let numbers: Vec<String> = numbers
-                    .map(|(head, number)| format!("{head} {number}"))
-                    .collect();
-                self.wrap("    ", &numbers.join(", "), 4);
-            }
-            return;
-        }
-        for [first, second, third, done, name] in iter::once(&head).chain(rows) {
-            let numbers = format!("  {first:>11} {second:>11} {third:>11} {done:>6}  ");
-            self.wrap(&numbers, name, STEPS);
-        }
-    }
-
-    fn command(&mut self, command: &CommandView) {
-        let CommandView {
-            at,
-            name,
-            took,
-            ended,
-            ..
-        } = command;
-        let by = preceded(" by ", &command.by);
-        self.wrap("  ", &format!("{at}  {name}{by}, {took}; {ended}"), 2);
-        for reason in &command.reasons {
-            self.wrap("    ", reason, 4);
-        }
+    page.gap();
+    page.heading(&format!("{what}, timed from the start of the commit"), 2);
+    for line in table(heads, &rows, page.width.saturating_sub(2)) {
+        page.add(format_args!("  {line}"));
     }
 }
 
-fn style(tone: Tone) -> anstyle::Style {
+fn command(page: &mut TextPage, command: &CommandView) {
+    let CommandView {
+        at,
+        name,
+        took,
+        ended,
+        ..
+    } = command;
+    let by = preceded(" by ", Some(&command.by));
+    page.wrap("  ", &format!("{at}  {name}{by}, {took}; {ended}"), 2);
+    for reason in &command.reasons {
+        page.wrap("    ", reason, 4);
+    }
+}
+
+fn style(tone: Tone) -> Style {
     match tone {
         Tone::Good => GOOD,
         Tone::Warn => WARN,
@@ -214,17 +187,11 @@ fn style(tone: Tone) -> anstyle::Style {
     }
 }
 
-/// Returns a text with words before it, or nothing if it is empty.
-fn preceded(words: &str, text: &str) -> String {
-    if text.is_empty() {
-        return String::new();
-    }
-    format!("{words}{text}")
-}
-
 fn describe_outage(outage: &OutageRow) -> String {
-    let on = preceded(" on ", &outage.server);
-    let parts = [outage.took.as_str(), outage.note.as_str()];
-    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let on = preceded(" on ", Some(&outage.server));
+    let parts: Vec<&str> = [outage.took.as_str(), outage.note.as_str()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect();
     format!("{}{on}: {}", outage.target, parts.join(", "))
 }

@@ -172,8 +172,12 @@ impl Axis {
 /// each step as that allows.
 fn labels(steps: &[Bar]) -> Vec<(usize, f64)> {
     let every = steps.len().div_ceil(LABELS).max(1);
-    let steps = steps.iter().enumerate().step_by(every);
-    let mut labels: Vec<(usize, f64)> = steps.map(|(at, bar)| (at + 1, bar.x)).collect();
+    let mut labels: Vec<(usize, f64)> = steps
+        .iter()
+        .enumerate()
+        .step_by(every)
+        .map(|(at, bar)| (at + 1, bar.x))
+        .collect();
     let mut least = 0.0_f64;
     for (_, x) in &mut labels {
         *x = x.max(least);

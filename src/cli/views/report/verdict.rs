@@ -69,9 +69,12 @@ pub(super) fn verdict(
 /// Counts the operations that are done and not rolled back.
 pub(super) fn operations_done(attempt: &Attempt) -> u64 {
     let of = |direction: Direction| -> u64 {
-        let steps = attempt.steps.iter();
-        let steps = steps.filter(|step| step.direction == direction);
-        steps.map(|step| step.operations).sum()
+        attempt
+            .steps
+            .iter()
+            .filter(|step| step.direction == direction)
+            .map(|step| step.operations)
+            .sum()
     };
     of(Direction::Forward).saturating_sub(of(Direction::Back))
 }
@@ -93,8 +96,9 @@ fn closed(outcome: Outcome, attempt: Option<&Attempt>) -> (Tone, String) {
         Outcome::Undone => (Tone::Warn.max(tone), format!("Rolled back: {result}")),
         Outcome::Accepted => {
             let by = attempt.and_then(|attempt| attempt.accepted.as_ref());
-            let by = by.map(|(by, reason)| format!(" by {by}: {reason}"));
-            let by = by.unwrap_or_default();
+            let by = by
+                .map(|(by, reason)| format!(" by {by}: {reason}"))
+                .unwrap_or_default();
             (Tone::Warn, format!("Closed in its current state{by}"))
         }
     }
@@ -124,11 +128,11 @@ pub(super) fn describe_comparison(compared: &StateComparison) -> (Tone, String) 
 
 /// Returns the failures because of which an attempt turned back.
 fn failures(attempt: &Attempt) -> impl Iterator<Item = String> {
-    let turns = attempt
+    attempt
         .turns
         .iter()
-        .map(|turn| describe_turn(turn, attempt));
-    turns.filter_map(|(tone, text)| tone.is_bad().then_some(text))
+        .map(|turn| describe_turn(turn, attempt))
+        .filter_map(|(tone, text)| tone.is_bad().then_some(text))
 }
 
 /// Returns what has to be known with the result: failures first.
@@ -151,8 +155,7 @@ fn points(
             let last = summary.commands.last();
             points.extend(last.into_iter().flat_map(|last| last.reasons.clone()));
         }
-        points.extend(unavailable_now(attempt));
-        points.extend(unavailable_for_good(attempt));
+        points.extend(left_unavailable(attempt));
         points.extend(outage(attempt, "Unavailable"));
         for (number, earlier) in (1..summary.attempts.len()).zip(&summary.attempts).rev() {
             let label = format!("Unavailable before, in attempt {number}");
@@ -168,7 +171,7 @@ fn points(
     }
     if summary.pending.is_empty() {
         for AcknowledgedRestarts { at, by, actions } in &summary.acknowledged {
-            let restarts = describe_restarts(actions).join("; ");
+            let restarts = describe_restarts(actions);
             points.push(format!(
                 "Restarted, acknowledged by {by} at {}: {restarts}",
                 format_time(at)
@@ -178,39 +181,33 @@ fn points(
             points.push("Nothing is pending".to_owned());
         }
     } else {
-        let restarts = describe_restarts(&summary.pending).join("; ");
+        let restarts = describe_restarts(&summary.pending);
         let ack = command_for(tree.path(), &format!("ack {}", summary.run));
         points.push(format!("Action required: restart {restarts}, then `{ack}`"));
     }
     if let Some(undo) = &summary.undo {
         let command = command_for(tree.path(), &format!("undo {}", summary.run));
         let answer = sentence(&describe_undo(undo));
-        points.push(match undo.possible {
-            true => format!("{answer}. To undo it: `{command}`"),
-            false => answer,
+        points.push(if undo.possible {
+            format!("{answer}. To undo it: `{command}`")
+        } else {
+            answer
         });
     }
     points
 }
 
-/// Names what is unavailable until the run is finished, and since when.
-fn unavailable_now(attempt: &Attempt) -> Option<String> {
-    let since = unavailable_since(attempt)?;
-    let targets = ongoing(attempt).map(describe_target);
-    let targets = first_few(targets, NAMED).join("; ");
-    Some(format!("Unavailable since {since}: {targets}"))
-}
-
-/// Names what a closed run left unavailable, if all its swaps are recorded.
-fn unavailable_for_good(attempt: &Attempt) -> Option<String> {
-    attempt.outcome.filter(|_| !attempt.partial)?;
-    let targets = first_few(ongoing(attempt).map(describe_target), NAMED);
-    let is_any = !targets.is_empty();
-    is_any.then(|| format!("Unavailable after the run: {}", targets.join("; ")))
-}
-
-fn ongoing(attempt: &Attempt) -> impl Iterator<Item = &TargetOutages> {
-    attempt.outages.iter().filter(|one| one.since_us.is_some())
+/// Names what is unavailable until the run is finished, and since when; or what a closed run left
+/// unavailable, if all its swaps are recorded.
+fn left_unavailable(attempt: &Attempt) -> Option<String> {
+    let label = match (attempt.outcome, unavailable_since(attempt)) {
+        (None, Some(since)) => format!("Unavailable since {since}"),
+        (Some(_), _) if !attempt.partial => "Unavailable after the run".to_owned(),
+        _ => return None,
+    };
+    let ongoing = attempt.outages.iter().filter(|one| one.since_us.is_some());
+    let targets = first_few(ongoing.map(describe_target), NAMED);
+    (!targets.is_empty()).then(|| format!("{label}: {}", targets.join("; ")))
 }
 
 fn describe_target(outages: &TargetOutages) -> String {
@@ -220,19 +217,26 @@ fn describe_target(outages: &TargetOutages) -> String {
 /// Counts what was unavailable during an attempt, and is available again.
 pub(super) fn unavailable(attempt: &Attempt) -> String {
     let of = |kind: TargetKind| {
-        let targets = attempt.outages.iter().filter(|one| one.of == kind);
-        let targets = targets.filter(|one| !one.spans.is_empty());
-        targets.map(|one| &one.target).collect()
+        attempt
+            .outages
+            .iter()
+            .filter(|one| one.of == kind)
+            .filter(|one| !one.spans.is_empty())
+            .map(|one| &one.target)
+            .collect()
     };
     unavailable_count(&of(TargetKind::Item), &of(TargetKind::Service))
 }
 
 /// Describes what procedures changed that were rolled back, if any were.
 fn left_elsewhere(attempt: &Attempt, plan: &Plan) -> Option<String> {
-    let swaps = attempt.swaps.iter();
-    let back = swaps.filter(|swap| swap.direction == Direction::Back);
-    let targets = back.flat_map(|swap| &swap.operations);
-    let targets: BTreeSet<&str> = targets.map(|operation| operation.target.as_str()).collect();
+    let targets: BTreeSet<&str> = attempt
+        .swaps
+        .iter()
+        .filter(|swap| swap.direction == Direction::Back)
+        .flat_map(|swap| &swap.operations)
+        .map(|operation| operation.target.as_str())
+        .collect();
     let ran = plan.unmarked_procedures_run(|operation| targets.contains(&*operation.target));
     describe_left_elsewhere(ran).map(|left| sentence(&left))
 }
@@ -248,8 +252,12 @@ fn outage(attempt: &Attempt, label: &str) -> Option<String> {
     let what = unavailable(attempt);
     let took = format_duration(attempt.outage_us);
     let (at_least, from) = (at_least(attempt), format_moment(attempt, outage.from_us));
-    let waited = attempt.waits.iter().map(|wait| wait.span.within(&outage));
-    let waited = match waited.sum() {
+    let waited = match attempt
+        .waits
+        .iter()
+        .map(|wait| wait.span.within(&outage))
+        .sum()
+    {
         0 => String::new(),
         us => format!("; {} of it the run waited for people", format_duration(us)),
     };

@@ -9,11 +9,12 @@ use crate::cli::advice::command_for;
 use crate::cli::terminal::out::{number, size};
 use crate::cli::views::plan::{ChangeRow, changes, planned_unavailable};
 use crate::cli::views::signatures::describe_signatures;
+use crate::cli::views::steps::ways_to_end;
 use crate::cli::views::verdict::Verdict;
 use crate::deployment::run_dir::ROLLUP_DIR;
 use crate::deployment::tree::Tree;
 use crate::events::{Attempt, EventSubject, RunSummary, Session};
-use crate::journal::{Damaged, Direction, Outcome, RunSignatures, RunState};
+use crate::journal::{Direction, Outcome, RunState};
 use crate::plan::Plan;
 use crate::run::describe_run_state;
 
@@ -163,7 +164,9 @@ fn facts(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
     if let Some(at) = &summary.closed {
         facts.push(("closed", format_time(at)));
     }
-    facts.extend(signature_facts(&summary.signatures));
+    for signed in describe_signatures(&summary.signatures) {
+        facts.push(("signed", signed));
+    }
     for effect in &summary.effects {
         facts.push(("article", effect.clone()));
     }
@@ -177,12 +180,6 @@ fn facts(tree: &Tree, summary: &RunSummary) -> Vec<(&'static str, String)> {
         facts.push(("expected", expected.to_string()));
     }
     facts
-}
-
-/// Returns who approved the plan, and who signed the manifest.
-fn signature_facts(signatures: &RunSignatures) -> Vec<(&'static str, String)> {
-    let lines = describe_signatures(signatures);
-    lines.into_iter().map(|line| ("signed", line)).collect()
 }
 
 /// Compares the plan with the first attempt to apply it.
@@ -199,12 +196,14 @@ fn planned(summary: &RunSummary, plan: Option<&Plan>) -> Vec<PlannedRow> {
         });
     };
     let steps = attempt.steps.iter();
-    let forward = steps.filter(|step| step.direction == Direction::Forward);
-    let done: BTreeMap<&str, u64> = forward
+    let done: BTreeMap<&str, u64> = steps
+        .filter(|step| step.direction == Direction::Forward)
         .filter_map(|step| Some((step.id.as_deref()?, step.operations)))
         .collect();
-    let planned = summary.steps.iter();
-    let complete = planned.filter(|step| done.get(&*step.id) >= Some(&step.operations));
+    let complete = summary
+        .steps
+        .iter()
+        .filter(|step| done.get(&*step.id) >= Some(&step.operations));
     let (steps, complete) = (summary.steps.len() as u64, complete.count() as u64);
     row("steps", number(steps), number(complete));
     let operations = summary.steps.iter().map(|step| step.operations).sum();
@@ -226,11 +225,17 @@ fn planned(summary: &RunSummary, plan: Option<&Plan>) -> Vec<PlannedRow> {
             unavailable(attempt),
         );
     }
-    let manual = summary.steps.iter().filter(|step| step.action == "manual");
-    let manual = manual.count();
+    let manual = summary
+        .steps
+        .iter()
+        .filter(|step| step.action == "manual")
+        .count();
     if manual > 0 {
-        let waits = attempt.waits.iter();
-        let answered = waits.filter(|wait| wait.answer.is_some()).count();
+        let answered = attempt
+            .waits
+            .iter()
+            .filter(|wait| wait.answer.is_some())
+            .count();
         let answered = format!("{} answered", number(answered as u64));
         row("manual steps", number(manual as u64), answered);
     }
@@ -245,28 +250,29 @@ fn states(summary: &RunSummary, attempt: &Attempt) -> Option<(String, String)> {
     let compared = attempt.compared.as_ref();
     let compared = compared.filter(|compared| compared.direction == Direction::Forward)?;
     let expected = summary.expected?;
-    let is_same = match compared.measured == Some(expected) {
-        true => "the same",
-        false => "different",
+    let is_same = if compared.measured == Some(expected) {
+        "the same"
+    } else {
+        "different"
     };
-    let measured = compared.measured.map(|measured| measured.short());
-    let measured = measured.as_deref().unwrap_or("unknown");
+    let measured = match compared.measured {
+        Some(measured) => measured.short(),
+        None => "unknown".to_owned(),
+    };
     Some((expected.short(), format!("{measured}, {is_same}")))
 }
 
 /// Describes the prerequisites that a person confirmed, with the questions if the plan is readable.
 fn confirmed(summary: &RunSummary, plan: Option<&Plan>) -> Vec<String> {
     let questions = plan.map(|plan| plan.confirmations.as_slice());
-    let ids = summary.confirmed.iter();
-    ids.map(|id| {
-        let questions = questions.unwrap_or_default().iter();
-        let question = questions.filter(|one| one.id == *id);
-        match question.map(|one| &one.question).next() {
-            Some(question) => format!("{id}: {question}"),
-            None => id.clone(),
+    let mut confirmed = summary.confirmed.clone();
+    for id in &mut confirmed {
+        let mut questions = questions.unwrap_or_default().iter();
+        if let Some(one) = questions.find(|one| one.id == *id) {
+            id.push_str(&format!(": {}", one.question));
         }
-    })
-    .collect()
+    }
+    confirmed
 }
 
 /// Describes the gaps of the report.
@@ -289,29 +295,12 @@ fn missing(summary: &RunSummary, is_running: impl Fn(usize) -> bool) -> Vec<Stri
 }
 
 fn next(tree: &Tree, state: RunState, writer: Option<&str>) -> Vec<String> {
-    let [resume, undo] = ["resume", "undo"].map(|verb| command_for(tree.path(), verb));
-    let action = match (state, writer) {
-        (RunState::Closed(_), _) => return Vec::new(),
-        (RunState::Damaged(damaged), None) if damaged != Damaged::Interrupted => return Vec::new(),
-        (_, Some(writer)) => format!(
+    if let (Some(writer), false) = (writer, matches!(state, RunState::Closed(_))) {
+        return vec![format!(
             "{writer} is changing the deployment at this moment: the report ends at its last event"
-        ),
-        (RunState::Damaged(_), None) => format!(
-            "its journal is damaged: `{resume} --from-slots` finishes it, `{undo} --from-slots` rolls \
-             it back"
-        ),
-        (RunState::Staging, None) => format!(
-            "it died while staging, and nothing has changed: `{undo}` removes the staged files"
-        ),
-        (RunState::Staged, None) => {
-            format!("`{resume}` commits the staged run, `{undo}` discards it")
-        }
-        (RunState::Unfinished(Direction::Forward), None) => {
-            format!("`{resume}` finishes the run, `{undo}` rolls it back")
-        }
-        (RunState::Unfinished(Direction::Back), None) => {
-            format!("`{undo}` rolls the run back, `{resume}` finishes it")
-        }
-    };
-    vec![action]
+        )];
+    }
+    let ways = ways_to_end(state).into_iter();
+    ways.map(|(verb, effect)| format!("`{}` {effect}", command_for(tree.path(), verb)))
+        .collect()
 }

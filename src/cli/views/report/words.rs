@@ -15,11 +15,12 @@ pub(super) fn server_name(server: Option<&String>) -> String {
 
 /// Returns the time since which something is unavailable, if the attempt has not ended.
 pub(crate) fn unavailable_since(attempt: &Attempt) -> Option<String> {
-    let ongoing = attempt
+    let since_us = attempt
         .outages
         .iter()
-        .filter_map(|outages| outages.since_us);
-    let since_us = ongoing.min().filter(|_| attempt.outcome.is_none())?;
+        .filter_map(|outages| outages.since_us)
+        .min()
+        .filter(|_| attempt.outcome.is_none())?;
     Some(format_moment(attempt, since_us))
 }
 
