@@ -80,8 +80,8 @@ fn describe_end(session: &Session) -> Option<String> {
             format_time(&session.at)
         ),
         Some(code) => {
-            let reasons = session.reasons.join("; ");
-            format!("{command}{by} stopped with exit code {code}: {reasons}")
+            let because = preceded(": ", Some(&session.reasons.join("; ")));
+            format!("{command}{by} stopped with exit code {code}{because}")
         }
     })
 }
