@@ -39,8 +39,8 @@ fn resume_of_a_staged_run_makes_the_backup_first() {
             .with(|world| fs::create_dir(world.at("backup")).expect("made")),
     );
     let before = fs::read(world.live("Share/Provider.msi")).expect("an installer");
-    // The command that died made a backup, too.
-    fs::remove_dir_all(world.at("backup/0001-KB100001")).expect("removed");
+    // Events are written beside the commit, so the command that died may have made a backup, or not.
+    let _ = fs::remove_dir_all(world.at("backup/0001-KB100001"));
     // The directory of the backups is known wherever the command is typed.
     world.run("resume --yes").exits_with(exit::OK);
     let copy = world.at("backup/0001-KB100001/Share/Provider.msi");

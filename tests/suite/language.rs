@@ -291,7 +291,7 @@ fn a_plan_without_a_payload_has_the_package_to_run_on_each_server() {
     let world = small_world(&run_tool("4.0.300"))
         .with(|world| fs::rename(world.at("KB100001"), world.at("elsewhere")).expect("renamed"));
     let ran = world.run("plan small.toml").exits_with(exit::OK);
-    ran.prints("+ run        TOOL.msi on ENG01, ENG02")
+    ran.prints("+ run TOOL.msi on ENG01, ENG02")
         .prints("unknown without a payload -> unknown without a payload")
         .prints("2 operations in 1 step");
 }

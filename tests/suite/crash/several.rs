@@ -151,7 +151,7 @@ fn an_undo_beneath_a_later_run_can_crash_at_any_change() {
     let points = crash_everywhere(&world.deployment(), Direction::Back, &|at, injector| {
         undo(1, at, injector)
     });
-    assert!(points * one_of() > 10, "only {points}");
+    assert!(points * one_of() >= 10, "only {points}");
 }
 
 #[test]
