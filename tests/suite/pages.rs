@@ -355,7 +355,7 @@ fn the_first_part_of_a_plan_answers_what_a_board_asks() {
         "PROV01, PROV02 from step uninstall to step install",
         "Servers with an outage at the same time, of mps-web: 2 of 2.",
         "How long: no rehearsal is named, so no time is stated.",
-        "The deployment can be rolled back; of procedures only the records can be restored; what they changed elsewhere is not known to rollup: Initialize Exchange 2007",
+        "The deployment can be rolled back; only the records of procedures can be restored, not what they changed elsewhere, which rollup does not know: Initialize Exchange 2007",
         "Exchange Server 2007, at least service pack 1: EXHUB01 (service pack 1)",
         &format!("--expect-plan {digest}"),
         "/kb952076.toml",
@@ -427,7 +427,7 @@ fn a_report_begins_with_its_verdict_and_compares_plan_and_run() {
             &[
                 "Succeeded: the result matches the plan.",
                 "Unavailable: 18 items and 1 service, for",
-                "Can be undone; of procedures only the records can be restored",
+                "Can be undone; only the records of procedures can be restored",
                 "To undo it: rollup undo 0001-KB952076",
                 "Nothing is pending",
                 "Operations 75 75",

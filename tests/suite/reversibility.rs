@@ -166,8 +166,8 @@ fn a_finished_run_behind_a_point_of_no_return_cannot_be_undone() {
 #[test]
 fn of_an_unmarked_procedure_only_the_record_is_claimed_to_be_restored() {
     let world = small_world(&format!("{INITIALIZE}{TOOL}"));
-    let words = "of procedures only the records can be restored; what they changed elsewhere is not \
-                 known to rollup: Initialize Things";
+    let words = "only the records of procedures can be restored, not what they changed elsewhere, which \
+                 rollup does not know: Initialize Things";
     let ran = world.run("plan small.toml").exits_with(exit::OK);
     ran.prints(words)
         .does_not_print("everything can be rolled back");

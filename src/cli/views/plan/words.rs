@@ -186,8 +186,8 @@ fn restored_records(
 ) -> Option<String> {
     let names = list(procedures);
     let sentence = format!(
-        "of procedures only the records {are} restored; what they changed elsewhere is not known \
-         to rollup: {names}"
+        "only the records of procedures {are} restored, not what they changed elsewhere, which \
+         rollup does not know: {names}"
     );
     (!names.is_empty()).then_some(sentence)
 }
