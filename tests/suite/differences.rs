@@ -311,7 +311,7 @@ fn every_key_of_the_language_makes_a_difference() {
     collect_paths(&root, &[], &mut paths);
     let mut tried: BTreeSet<(&str, &str)> = BTreeSet::new();
     let mut last: Option<Manifest> = None;
-    let sampling = Sampling::one_of(8);
+    let sampling = Sampling::one_of(12);
     for (at, path) in paths.iter().enumerate() {
         let value = path.iter().try_fold(&root, |value, segment| match segment {
             PathSegment::Key(key) => value.get(key.as_str()),

@@ -718,7 +718,7 @@ fn parser_and_schema_agree_when_a_value_has_another_type() {
                   [\"\"], [[]], [{}], {}, { x = 1 }, { x = \"y\" }, { name = \"n\" }]";
     let other_values: Table = other_values.parse().expect("TOML");
     let other_values = other_values["a"].as_array().expect("a list");
-    let sampling = Sampling::one_of(8);
+    let sampling = Sampling::one_of(12);
     for language in LANGUAGES {
         let document = full(language);
         let mut collected = Vec::new();
@@ -843,7 +843,7 @@ fn parser_and_schema_agree_about_the_form_of_every_string_and_name() {
         "\u{1f4be}",
         &long,
     ];
-    let sampling = Sampling::one_of(8);
+    let sampling = Sampling::one_of(12);
     for language in LANGUAGES {
         let document = full(language);
         let mut collected = Vec::new();

@@ -17,7 +17,7 @@ use crate::listing::Listing;
 use crate::world::{World, exit};
 
 /// Number of items of the site: it prints more lines than a page of a pipe holds.
-const ITEMS: usize = 120;
+const ITEMS: usize = 60;
 /// Name of the run.
 const RUN: &str = "0001-KB900001";
 /// Arguments that apply the rollup.

@@ -217,7 +217,7 @@ struct StateBefore {
 #[test]
 fn apply_and_undo_leave_any_deployment_as_it_was() {
     use rollup::plan::OperationKind::*;
-    let tally = hold(80, &cases(ROLLUPS), |case, payloads, tally| {
+    let tally = hold(50, &cases(ROLLUPS), |case, payloads, tally| {
         let world = RandomDeployment::of(&case);
         let at = world.deployment();
         let rollups = ReadyRollup::all(&case, payloads)?;
