@@ -26,7 +26,7 @@ fn a_stopped_run_is_interrupted_with_who_when_and_why() {
         .nothing_was_touched();
     ran.prints("interrupted: run 0001-KB100001 is unfinished, 2 of 3 operations done")
         .prints("s ago, by ")
-        .prints("stopped with exit code 12: before step `install`, as requested")
+        .prints("stopped before step `install`, as requested (exit code 12)")
         .prints("which worked on it, has ended")
         .prints("unavailable since ")
         .prints(": Provider")

@@ -79,9 +79,23 @@ fn describe_end(session: &Session) -> Option<String> {
             "{command}{by} of {} recorded no end: it was killed, or the computer stopped",
             format_time(&session.at)
         ),
-        Some(code) => {
-            let because = preceded(": ", Some(&session.reasons.join("; ")));
-            format!("{command}{by} stopped with exit code {code}{because}")
-        }
+        Some(code) if session.reasons.is_empty() => format!("{command}{by} ended with {code}"),
+        Some(code) => format!(
+            "{command}{by} stopped {} (exit code {code})",
+            describe_reasons(&session.reasons)
+        ),
     })
+}
+
+/// Joins reasons; those that begin with a preposition continue the sentence.
+fn describe_reasons(reasons: &[String]) -> String {
+    let reasons = reasons.join("; ");
+    let continues = ["before ", "by "]
+        .iter()
+        .any(|word| reasons.starts_with(word));
+    if continues {
+        reasons
+    } else {
+        format!("because of this: {reasons}")
+    }
 }

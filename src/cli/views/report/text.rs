@@ -102,7 +102,7 @@ fn attempt(page: &mut TextPage, attempt: &AttemptView) {
         let label = format!("{indent}{}", figure.label);
         let label = format!("  {label:<20}{:>14}  ", figure.value);
         if page.width < NARROW {
-            page.add(label);
+            page.add(label.trim_end());
             page.wrap("      ", &figure.note, 6);
         } else {
             page.wrap(&label, &figure.note, NOTES);
@@ -159,7 +159,8 @@ fn timed<'v>(
     }
     page.gap();
     page.heading(&format!("{what}, timed from the start of the commit"), 2);
-    for line in table(heads, &rows, page.width.saturating_sub(2)) {
+    let rows = table(heads, &rows, page.width.saturating_sub(2)).join("\n");
+    for line in rows.lines() {
         page.add(format_args!("  {line}"));
     }
 }
