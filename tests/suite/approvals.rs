@@ -678,14 +678,14 @@ fn ssh_keygen_and_the_program_agree_about_approvals() {
             "alice",
             "alice",
             SIGN,
-            "1 is given, by alice@example.com",
+            "given by alice@example.com",
             true,
         ),
         refused(
             "alice2",
             "alice",
             SIGN,
-            "1 is given, by alice@example.com",
+            "given by alice@example.com",
             true,
         ),
         refused(
