@@ -674,20 +674,8 @@ fn ssh_keygen_and_the_program_agree_about_approvals() {
             "bob",
             "ssh-keygen -q -Y sign -O hashalg=sha256 -n rollup-approval@1 -f KEY FILE",
         ),
-        refused(
-            "alice",
-            "alice",
-            SIGN,
-            "given by alice@example.com",
-            true,
-        ),
-        refused(
-            "alice2",
-            "alice",
-            SIGN,
-            "given by alice@example.com",
-            true,
-        ),
+        refused("alice", "alice", SIGN, "given by alice@example.com", true),
+        refused("alice2", "alice", SIGN, "given by alice@example.com", true),
         refused(
             "erin",
             "erin",
