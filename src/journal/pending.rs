@@ -1,7 +1,6 @@
 //! Restarts that a person still has to do, computed from the journals of all runs.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,15 +24,6 @@ impl PendingAction {
     pub fn server(&self) -> &str {
         match self {
             Self::Service { server, .. } | Self::Computer { server } => server,
-        }
-    }
-}
-
-impl fmt::Display for PendingAction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Service { service, server } => write!(f, "restart {service} on {server}"),
-            Self::Computer { server } => write!(f, "restart the computer {server}"),
         }
     }
 }
