@@ -11,6 +11,7 @@ use rollup::deployment::fault_injection::{Change, FaultInjector};
 use rollup::deployment::tree::Tree as Directory;
 use rollup::journal::{Direction, Outcome, RunState, runs};
 use rollup::names::RelPath;
+use rollup::plan::{Plan, Swap};
 use rollup::run;
 
 use super::site::Site;
@@ -19,6 +20,14 @@ use super::{Ended, RunError, apply, crash_at, first_rename, interrupted, lock, r
 
 /// A managed file that the rollup replaces.
 const MANAGED: &str = "Share/Site.msi";
+
+/// Returns the swap that replaces the managed file.
+fn managed_swap(plan: &Plan) -> &Swap {
+    plan.swaps
+        .iter()
+        .find(|swap| swap.live.as_str() == MANAGED)
+        .expect("the rollup replaces it")
+}
 
 /// Returns the state of the only run.
 fn state(deployment: &Path) -> RunState {
@@ -238,11 +247,7 @@ fn a_damaged_old_object_stops_a_rollback_before_it_begins() {
     let site = Site::new();
     let copy = interrupted(&site);
     let plan = site.plan(&site.directory());
-    let swap = plan
-        .swaps
-        .iter()
-        .find(|swap| swap.live.as_str() == MANAGED)
-        .expect("it is replaced");
+    let swap = managed_swap(&plan);
     let old = copy
         .path()
         .join(format!(".rollup/runs/0001-KB1/slots/{}/old", swap.number));
@@ -278,11 +283,7 @@ fn a_slot_that_lost_both_objects_stops_resume_and_undo_before_they_begin() {
     let copy = site.copy();
     crash_at(&site, first_rename(&site))(copy.path());
     let plan = site.plan(&site.directory());
-    let swap = plan
-        .swaps
-        .iter()
-        .find(|swap| swap.live.as_str() == MANAGED)
-        .expect("it is replaced");
+    let swap = managed_swap(&plan);
     let slot = copy
         .path()
         .join(format!(".rollup/runs/0001-KB1/slots/{}", swap.number));
@@ -326,11 +327,7 @@ fn an_object_is_not_moved_out_if_the_one_that_replaces_it_is_lost() {
     let site = Site::new();
     let copy = site.copy();
     let plan = site.plan(&site.directory());
-    let swap = plan
-        .swaps
-        .iter()
-        .find(|swap| swap.live.as_str() == MANAGED)
-        .expect("it is replaced");
+    let swap = managed_swap(&plan);
     let injector = Arc::new(StagedFileLoss {
         staged: copy
             .path()
